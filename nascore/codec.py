@@ -40,8 +40,8 @@ def loads(text: str | bytes) -> Any:
     """Strict JSON.
 
     Raises:
-        BadInput: over 1 MiB, deeper than 32, not JSON, NaN or Infinity, a huge number, duplicate keys, or lone
-            surrogates.
+        BadInput: over 1 MiB, deeper than 32, not JSON, NaN or Infinity, a huge number, duplicate keys,
+            or lone surrogates.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(raw) > MAX_BYTES:

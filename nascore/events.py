@@ -1,6 +1,6 @@
 """What a search says while it runs. Every event has an identity: saying it twice writes it once.
 
-That is what makes resuming a replay: the second life repeats the first one's words, and the journal drops them.
+That makes resuming a replay: the second life repeats the first one's words, and the journal drops them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ LIVES = ("Queued", "Started", "Paused", "Stopped", "Finished", "Failed")
 
 
 def to_record(event: Event | Life) -> dict[str, Any]:
-    """The event as plain JSON values, with its kind; non-finite numbers become None and are named in `nonfinite`."""
+    """The event as plain JSON values; non-finite numbers become None and are named in `nonfinite`."""
     if isinstance(event, Life):
         return {"kind": event.what, "text": event.text, "about": dict(event.about)}
     record: dict[str, Any] = {"kind": type(event).__name__}

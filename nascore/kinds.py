@@ -1,7 +1,7 @@
 """The protocols of the smaller kinds, and `knob`: a dataclass field with a range and a help text.
 
-Every object that a person can choose is a frozen dataclass whose fields are knobs; its form on the page, its JSON
-and its checks are made from them (ARCHITECTURE: one method, one file, one table line).
+Every object that a person can choose is a frozen dataclass whose fields are knobs; its form on the page, its
+JSON and its checks are made from them (ARCHITECTURE: one method, one file, one table line).
 """
 
 from __future__ import annotations

@@ -244,7 +244,8 @@ class Problem:
     ) -> Generator[Event, None, list[Tried]]:
         """Judges archs, one `Tried` an arch in their order: `tried = yield from problem.evaluate(archs)`.
 
-        What the memo knows is returned, not told again, and costs nothing. A bad arch comes back with `failed` set.
+        What the memo knows is returned, not told again, and costs nothing. A bad arch comes back
+        with `failed` set.
         Where the budget ends, those that are known are returned.
 
         Args:

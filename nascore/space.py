@@ -1,7 +1,7 @@
 """Choices, spaces and populations: an arch is a tuple of option indices, a population an integer array.
 
-A space says which choices there are and how a network is made of them. Everything else here works on arrays of
-shape (n, len(choices)); -1 stands where a choice is inactive.
+A space says which choices there are and how a network is made of them. Everything else here works on
+arrays of shape (n, len(choices)); -1 stands where a choice is inactive.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ class Choice:
 
 
 class Space(Protocol):
-    """A frozen dataclass of size knobs that inherits this. Only `choices`, `graph`, and `build` or `supernet`
-    must be written.
+    """A frozen dataclass of size knobs that inherits this.
+
+    Only `choices`, `graph`, and `build` or `supernet` must be written.
     """
 
     def choices(self) -> tuple[Choice, ...]:
@@ -68,7 +69,7 @@ class Space(Protocol):
         ...
 
     def invalid(self, arch: Arch) -> str:
-        """ "" or one sentence: why this arch is no network."""
+        """One sentence why this arch is no network, or an empty text."""
         return ""
 
     def canonical(self, arch: Arch) -> Arch:
@@ -126,7 +127,7 @@ class Space(Protocol):
 
 @dataclass(frozen=True)
 class Restricted(Space):
-    """A space with fewer open options. Its archs are archs of `space`: same indices, keys, tables and encoders."""
+    """A space with fewer open options; its archs are archs of `space`: same indices, keys and encoders."""
 
     space: Space
     allowed: tuple[tuple[str, tuple[Value, ...]], ...]
@@ -305,7 +306,7 @@ def crossover(space: Space, a: Archs, b: Archs, rng: np.random.Generator) -> Arc
 
 
 def neighbors(space: Space, arch: Arch) -> list[tuple[str, Arch]]:
-    """(choice changed, arch) for every valid arch that differs in one active choice, in the order of choices."""
+    """(choice changed, arch) of every valid arch that differs in one active choice, in the choices' order."""
     out = []
     for j, c in enumerate(space.choices()):
         others = [i for i in c.open if i != arch[j]] if arch[j] >= 0 else []

@@ -1,4 +1,4 @@
-"""A run's spec: all that a search is made of, as data. The same JSON for the page, the file and the worker."""
+"""A run's spec: all that a search is made of, as data. One JSON for page, file and worker."""
 
 from __future__ import annotations
 
