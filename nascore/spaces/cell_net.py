@@ -1,0 +1,127 @@
+"""The networks of a cell space: one skeleton; its cells hold the modules of all open options or of one arch.
+
+Modules are named by stage, cell, edge and option index
+(`net.stages.0.cells.1.edges.edge_2_0.ops.3.conv.weight`), in a supernet as in a stand-alone network, so
+weights move between them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from nascore.cost import OPS
+from nascore.errors import NotSupported
+from nascore.gates import Gate, Gates
+from nascore.ops import Head, Reduction, Stem, init_weights, operation
+from nascore.space import Arch, Choice, Sharing
+from nascore.supernet import Mixed, Supernet, separate
+from nascore.task import Shape
+
+if TYPE_CHECKING:
+    from nascore.spaces.cell import Cell
+
+
+class CellModule(nn.Module):
+    """One cell; an edge without a module, or whose gate lists nothing but `none`, gives nothing."""
+
+    def __init__(self, cell: Cell, edges: dict[str, Mixed]) -> None:
+        super().__init__()
+        order = sorted(zip(cell.edges, cell.names, strict=True), key=lambda e: e[0][1])
+        self.order = [(s, t, n) for (s, t), n in order if n in edges]
+        self.edges = nn.ModuleDict(edges)
+        self.last = cell.nodes - 1
+        empty = [tuple(i for i, op in enumerate(o) if OPS[op].kind == "zero") for o in cell.wiring[2]]
+        self.zeros = dict(zip(cell.names, empty, strict=True))
+
+    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+        """(n, c, h, w) -> the same shape; zeros where no edge reaches the output."""
+        nodes: dict[int, Tensor] = {0: x}
+        for source, target, name in self.order:
+            if source in nodes and set(gates[name].options) - set(self.zeros[name]):
+                y = self.edges[name](nodes[source], gates[name])
+                nodes[target] = nodes[target] + y if target in nodes else y
+        return nodes[self.last] if self.last in nodes else torch.zeros_like(x)
+
+
+class Stage(nn.Module):
+    """A reduction, in all stages but the first, and equal cells."""
+
+    def __init__(self, reduction: nn.Module, cells: list[CellModule]) -> None:
+        super().__init__()
+        self.reduction, self.cells = reduction, nn.ModuleList(cells)
+
+    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+        """(n, c, h, w) -> the stage's size."""
+        x = self.reduction(x)
+        for cell in self.cells:
+            x = cell(x, gates)
+        return x
+
+
+class Skeleton(nn.Module):
+    """Stem, stages and head around cells that `make(channels)` gives."""
+
+    def __init__(self, cell: Cell, shape: Shape, make: Callable[[int], CellModule]) -> None:
+        super().__init__()
+        channels = [size[0] for size in cell.sizes(shape)]
+        before = [0, *channels[:-1]]
+        self.stem = Stem(shape.image[0], channels[0], cell.stem_stride)
+        self.stages = nn.ModuleList(
+            Stage(Reduction(a, b) if a else nn.Identity(), [make(b) for _ in range(cell.cells)])
+            for a, b in zip(before, channels, strict=True)
+        )
+        self.head = Head(channels[-1], shape.classes)
+
+    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+        """(n, channels, height, width) -> (n, classes)."""
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x, gates)
+        return self.head(x)
+
+
+class CellSupernet(Supernet):
+    """All open options of every edge, each with weights of its own.
+
+    Raises:
+        NotSupported: entangled sharing; operations of a cell have no common weights.
+    """
+
+    def __init__(self, cell: Cell, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> None:
+        super().__init__(cell, shape)
+        if sharing != "separate":
+            raise NotSupported("the operations of a cell have no weights in common; choose separate sharing")
+        self.net = Skeleton(
+            cell,
+            shape,
+            lambda c: CellModule(cell, {o.name: separate(o, lambda op: operation(op, c)) for o in choices}),
+        )
+        init_weights(self)
+
+    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+        """(n, channels, height, width) -> (n, classes) under these gates."""
+        return self.net(x, gates)
+
+
+class CellNet(nn.Module):
+    """The stand-alone network of one arch, with modules for its live edges."""
+
+    def __init__(self, cell: Cell, arch: Arch, shape: Shape) -> None:
+        super().__init__()
+        edges = zip(cell.names, arch, cell.options(arch), cell.live(arch), strict=True)
+        live = [(name, i, op) for name, i, op, on in edges if on]
+        self.gates: Gates = {name: Gate((i,), torch.ones(1)) for name, i, _ in live}
+        self.net = Skeleton(
+            cell,
+            shape,
+            lambda c: CellModule(cell, {n: Mixed(n, {i: operation(op, c)}) for n, i, op in live}),
+        )
+        init_weights(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, height, width) -> (n, classes)."""
+        return self.net(x, self.gates)

@@ -1,0 +1,12 @@
+"""Tasks by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nascore.tasks import images
+
+TASKS: dict[str, type[Any]] = {
+    "digits": images.Digits,
+    "mnist5k": images.Mnist5k,
+}
