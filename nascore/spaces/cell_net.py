@@ -47,40 +47,24 @@ class CellModule(nn.Module):
         return nodes[self.last] if self.last in nodes else torch.zeros_like(x)
 
 
-class Stage(nn.Module):
-    """A reduction, in all stages but the first, and equal cells."""
-
-    def __init__(self, reduction: nn.Module, cells: list[CellModule]) -> None:
-        super().__init__()
-        self.reduction, self.cells = reduction, nn.ModuleList(cells)
-
-    def forward(self, x: Tensor, gates: Gates) -> Tensor:
-        """(n, c, h, w) -> the stage's size."""
-        x = self.reduction(x)
-        for cell in self.cells:
-            x = cell(x, gates)
-        return x
-
-
 class Skeleton(nn.Module):
-    """Stem, stages and head around cells that `make(channels)` gives."""
+    """Stem, blocks (reductions and the cells that `make(channels)` gives) and head."""
 
     def __init__(self, cell: Cell, shape: Shape, make: Callable[[int], CellModule]) -> None:
         super().__init__()
         channels = [size[0] for size in cell.sizes(shape)]
-        before = [0, *channels[:-1]]
         self.stem = Stem(shape.image[0], channels[0], cell.stem_stride)
-        self.stages = nn.ModuleList(
-            Stage(Reduction(a, b) if a else nn.Identity(), [make(b) for _ in range(cell.cells)])
-            for a, b in zip(before, channels, strict=True)
-        )
+        self.blocks = nn.ModuleList()
+        for before, now in zip([0, *channels[:-1]], channels, strict=True):
+            self.blocks.extend([Reduction(before, now)] if before else [])
+            self.blocks.extend(make(now) for _ in range(cell.cells))
         self.head = Head(channels[-1], shape.classes)
 
     def forward(self, x: Tensor, gates: Gates) -> Tensor:
         """(n, channels, height, width) -> (n, classes)."""
         x = self.stem(x)
-        for stage in self.stages:
-            x = stage(x, gates)
+        for block in self.blocks:
+            x = block(x, gates) if isinstance(block, CellModule) else block(x)
         return self.head(x)
 
 
