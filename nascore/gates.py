@@ -134,9 +134,10 @@ class Softmax(Gating):
 
     def logits(self, choice: Choice) -> Tensor:
         """(n_options,) alphas, minus infinity where an option is shut."""
-        shut = torch.full((len(choice.options),), -torch.inf)
+        alphas = self.alphas[_slot(choice.name)]
+        shut = alphas.new_full((len(choice.options),), -torch.inf)
         shut[list(choice.open)] = 0
-        return self.alphas[_slot(choice.name)] + shut
+        return alphas + shut
 
     def probabilities(self) -> dict[str, Tensor]:
         """The softmax over the open options."""

@@ -10,7 +10,7 @@ import copy
 import fnmatch
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -81,26 +81,23 @@ class Mixed(nn.Module):
         self.choice = choice
         self.ops = nn.ModuleDict({str(i): op for i, op in options.items()})
 
-    def forward(self, x: Tensor, gate: Gate) -> Tensor:
-        """The weighted sum over the options that the gate lists.
+    def forward(self, x: Tensor, gate: Gate | None = None) -> Tensor:
+        """The weighted sum over the options that the gate lists; without a gate, the first option alone.
 
         Raises:
             BadInput: an option is listed that this network has no weights for.
         """
+        if gate is None:
+            return next(iter(self.ops.values()))(x)
         if missing := [i for i in gate.options if str(i) not in self.ops]:
             raise BadInput(f"{self.choice}: option {missing[0]} is not part of this supernet")
-        first, *rest = (w * self.ops[str(i)](x) for i, w in zip(gate.options, gate.weights, strict=True))
-        return sum(rest, start=first)
+        terms = [w * self.ops[str(i)](x) for i, w in zip(gate.options, gate.weights, strict=True)]
+        return reduce(torch.add, terms)
 
 
 def separate(choice: Choice, make: Callable[[Any], nn.Module]) -> Mixed:
     """A `Mixed` of one module for each open option of a choice; `make` takes the option's value."""
     return Mixed(choice.name, {i: make(choice.options[i]) for i in choice.open})
-
-
-def narrowed(net: Supernet, arch: Arch) -> At:
-    """The view of one arch."""
-    return net.at(one_hot(net.space, arch))
 
 
 def through(
@@ -142,13 +139,17 @@ def _look(seen: dict[str, Any], name: str, change: Callable[[Any], Any] | None, 
 def inherit(child: nn.Module, parent: nn.Module) -> nn.Module:
     """Copies weights and statistics by name into `child`, which it returns; what is not there stays as it is.
 
-    A smaller tensor takes the leading block of a larger one, the central block of a kernel.
+    A view (`At`) stands for its supernet. A smaller tensor takes the leading block of a larger one, the central block of a kernel.
     """
-    theirs = parent.state_dict()
-    for name, mine in child.state_dict().items():
+    theirs = _bare(parent).state_dict()
+    for name, mine in _bare(child).state_dict().items():
         if isinstance(mine, Tensor) and name in theirs:
             mine.copy_(theirs[name][_block(mine.shape, theirs[name].shape)])
     return child
+
+
+def _bare(net: nn.Module) -> nn.Module:
+    return net.net if isinstance(net, At) else net
 
 
 def _block(small: torch.Size, large: torch.Size) -> tuple[slice, ...]:
@@ -171,9 +172,10 @@ def recalibrate(net: nn.Module, batches: Iterable[Batch]) -> nn.Module:
     """A copy in evaluation mode whose batch norms hold the mean statistics of `batches`."""
     own = copy.deepcopy(net)
     norms = [m for m in own.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-    momenta, _ = [n.momentum for n in norms], [setattr(n, "momentum", None) for n in norms]
+        norm.momentum = None  # torch's word for the plain mean over batches
     own.train()
     for batch in batches:
         own(batch.x)

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]  # source, target
 Wiring = tuple[int, tuple[Pair, ...], tuple[tuple[str, ...], ...]]  # nodes, edges, options of each edge
-ENUMERATED = 20_000  # a cell with up to this many archs has its classes listed; that takes about a second
+ENUMERATED = 20_000  # up to this many archs, and
+RENAMED = 8  # up to this many edges, the classes of equal cells are listed, in a second or two
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Cell(Space):
 
     nodes: int = knob(3, 2, 12, "nodes of the cell; the first is its input, the last its output")
     edges: tuple[tuple[int, int], ...] = knob(
-        ((0, 1), (0, 2), (1, 2)), 0, 11, "[source, target] of each edge; the source has the lower number"
+        ((0, 1), (0, 2), (1, 2)), help="[source, target] of each edge; the source has the lower number"
     )
     ops: tuple[tuple[str, ...], ...] = knob(
         (tuple(OPS),), help="candidate operations of each edge, or one list for all edges"
@@ -113,14 +114,14 @@ class Cell(Space):
 
         Sums are flattened through skips, average pooling is distributed over sums, and each convolution keeps
         its identity, so `conv(x) + conv(x)` with one weight is another function than with two. Above 20,000
-        archs only dead edges are set to `none`.
+        archs or 8 edges only dead edges are set to `none`.
         """
         if (found := _representatives(self.wiring)) is not None:
             return found[_pruned(self.wiring, arch)]
         return _pruned(self.wiring, arch)
 
     def classes(self) -> int | None:
-        """How many functions there are; None above 20,000 archs."""
+        """How many functions there are; None for more than 20,000 archs or 8 edges."""
         found = _representatives(self.wiring)
         return None if found is None else len(set(found.values()))
 
@@ -239,7 +240,7 @@ def _pruned(wiring: Wiring, arch: Arch) -> Arch:
 def _representatives(wiring: Wiring) -> dict[Arch, Arch] | None:
     """Each arch without idle operations -> the first of its class; None where there are too many."""
     counts = [len(o) for o in wiring[2]]
-    if np.prod(counts, dtype=object) > ENUMERATED:
+    if np.prod(counts, dtype=object) > ENUMERATED or len(counts) > RENAMED:
         return None
     first: dict[str, Arch] = {}
     out: dict[Arch, Arch] = {}

@@ -1,8 +1,7 @@
 """The networks of a cell space: one skeleton; its cells hold the modules of all open options or of one arch.
 
-Modules are named by stage, cell, edge and option index
-(`net.stages.0.cells.1.edges.edge_2_0.ops.3.conv.weight`), in a supernet as in a stand-alone network, so
-weights move between them by name.
+Modules are named by block, edge and option index (`net.blocks.1.edges.edge_2_0.ops.3.conv.weight`), in a
+supernet as in a stand-alone network, so weights move between them by name. Blocks are cells and reductions.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from torch import Tensor, nn
 
 from nascore.cost import OPS
 from nascore.errors import NotSupported
-from nascore.gates import Gate, Gates
+from nascore.gates import Gates
 from nascore.ops import Head, Reduction, Stem, init_weights, operation
 from nascore.space import Arch, Choice, Sharing
-from nascore.supernet import Mixed, Supernet, separate
+from nascore.supernet import Inputs, Mixed, Supernet, separate
 from nascore.task import Shape
 
 if TYPE_CHECKING:
@@ -34,15 +33,19 @@ class CellModule(nn.Module):
         self.order = [(s, t, n) for (s, t), n in order if n in edges]
         self.edges = nn.ModuleDict(edges)
         self.last = cell.nodes - 1
-        empty = [tuple(i for i, op in enumerate(o) if OPS[op].kind == "zero") for o in cell.wiring[2]]
+        empty = [{i for i, op in enumerate(o) if OPS[op].kind == "zero"} for o in cell.wiring[2]]
         self.zeros = dict(zip(cell.names, empty, strict=True))
 
-    def forward(self, x: Tensor, gates: Gates) -> Tensor:
-        """(n, c, h, w) -> the same shape; zeros where no edge reaches the output."""
+    def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
+        """(n, c, h, w) -> the same shape; zeros where no edge reaches the output.
+
+        Without gates each edge has one option and takes it.
+        """
         nodes: dict[int, Tensor] = {0: x}
         for source, target, name in self.order:
-            if source in nodes and set(gates[name].options) - set(self.zeros[name]):
-                y = self.edges[name](nodes[source], gates[name])
+            gate = gates[name] if gates else None
+            if source in nodes and not (gate and self.zeros[name].issuperset(gate.options)):
+                y = self.edges[name](nodes[source], gate)
                 nodes[target] = nodes[target] + y if target in nodes else y
         return nodes[self.last] if self.last in nodes else torch.zeros_like(x)
 
@@ -60,7 +63,7 @@ class Skeleton(nn.Module):
             self.blocks.extend(make(now) for _ in range(cell.cells))
         self.head = Head(channels[-1], shape.classes)
 
-    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+    def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
         """(n, channels, height, width) -> (n, classes)."""
         x = self.stem(x)
         for block in self.blocks:
@@ -86,7 +89,7 @@ class CellSupernet(Supernet):
         )
         init_weights(self)
 
-    def forward(self, x: Tensor, gates: Gates) -> Tensor:
+    def forward(self, x: Inputs, gates: Gates) -> Tensor:
         """(n, channels, height, width) -> (n, classes) under these gates."""
         return self.net(x, gates)
 
@@ -98,7 +101,6 @@ class CellNet(nn.Module):
         super().__init__()
         edges = zip(cell.names, arch, cell.options(arch), cell.live(arch), strict=True)
         live = [(name, i, op) for name, i, op, on in edges if on]
-        self.gates: Gates = {name: Gate((i,), torch.ones(1)) for name, i, _ in live}
         self.net = Skeleton(
             cell,
             shape,
@@ -108,4 +110,4 @@ class CellNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, height, width) -> (n, classes)."""
-        return self.net(x, self.gates)
+        return self.net(x, None)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from nascore.errors import BadInput
+from nascore.gates import Gate, Gating, Gumbel, Softmax, discretize, one_hot, only, without
+from nascore.space import Choice, Space, restrict
+
+
+@dataclass(frozen=True)
+class Letters(Space):
+    """Three choices; the last is active only while the first is "a"."""
+
+    def choices(self) -> tuple[Choice, ...]:
+        return (
+            Choice("one", ("a", "b")),
+            Choice("two.size", (1, 2, 3)),
+            Choice("three", ("x", "y"), when=("one", ("a",))),
+        )
+
+
+SPACE = Letters()
+
+
+def gates(*weights: float) -> dict[str, Gate]:
+    return {"two.size": Gate(tuple(range(len(weights))), torch.tensor(weights))}
+
+
+def test_one_hot_gates_take_one_option_with_weight_one() -> None:
+    found = one_hot(SPACE, (1, 2, -1))
+    assert {n: (g.options, g.weights.tolist()) for n, g in found.items()} == {
+        "one": ((1,), [1.0]),
+        "two.size": ((2,), [1.0]),
+        "three": ((0,), [1.0]),
+    }
+
+
+def test_leaving_an_option_out_scales_the_rest_to_one() -> None:
+    before = gates(0.5, 0.3, 0.2)
+    after = without(before, "two.size", 1)["two.size"]
+    assert after.options == (0, 2)
+    torch.testing.assert_close(after.weights, torch.tensor([0.5, 0.2]) / 0.7)
+    assert before["two.size"].options == (0, 1, 2)
+
+
+def test_leaving_out_what_takes_no_part_changes_nothing() -> None:
+    before = only(gates(0.5, 0.5), "two.size", 1)
+    assert without(before, "two.size", 0) == before
+
+
+def test_leaving_out_all_weight_shares_it_evenly() -> None:
+    assert without(gates(1.0, 0.0, 0.0), "two.size", 0)["two.size"].weights.tolist() == [0.5, 0.5]
+
+
+def test_leaving_out_the_last_option_is_refused() -> None:
+    with pytest.raises(BadInput, match="the last one"):
+        without(gates(1.0), "two.size", 0)
+
+
+def test_reading_off_takes_the_likeliest_open_option_and_settles() -> None:
+    p = {
+        "one": torch.tensor([0.1, 0.9]),
+        "two.size": torch.tensor([0.2, 0.7, 0.1]),
+        "three": torch.tensor([0, 1]),
+    }
+    assert discretize(SPACE, p) == (1, 1, -1)
+    assert discretize(restrict(SPACE, {"one": ["a"], "two.size": [1, 3]}), p) == (0, 0, 1)
+
+
+def test_the_plain_gating_draws_open_options_evenly() -> None:
+    torch.manual_seed(0)
+    gating = Gating(restrict(SPACE, {"two.size": [1, 3]}))
+    drawn = [gating()["two.size"].options[0] for _ in range(400)]
+    assert gating.probabilities()["two.size"].tolist() == [0.5, 0.0, 0.5]
+    assert set(drawn) == {0, 2}
+    assert abs(drawn.count(0) - 200) < 50
+
+
+def test_softmax_gates_are_the_softmax_of_the_open_alphas() -> None:
+    gating = Softmax(restrict(SPACE, {"two.size": [1, 3]}))
+    with torch.no_grad():
+        gating.alphas["two/size"].copy_(torch.tensor([0.0, 50.0, math.log(3)]))
+    gate = gating()["two.size"]
+    assert gate.options == (0, 2)
+    torch.testing.assert_close(gate.weights, torch.tensor([0.25, 0.75]))
+    torch.testing.assert_close(gating.probabilities()["two.size"], torch.tensor([0.25, 0.0, 0.75]))
+
+
+def test_gradients_reach_the_alphas_of_open_options_only() -> None:
+    gating = Softmax(restrict(SPACE, {"two.size": [1, 3]}))
+    (gating()["two.size"].weights * torch.tensor([1.0, 2.0])).sum().backward()
+    grad = gating.alphas["two/size"].grad
+    assert grad is not None
+    assert grad[1] == 0
+    torch.testing.assert_close(grad[[0, 2]], torch.tensor([-0.25, 0.25]), atol=1e-3, rtol=0)
+
+
+def test_gumbel_draws_by_the_softmax_and_its_hard_weight_has_a_gradient() -> None:
+    torch.manual_seed(0)
+    gating = Gumbel(SPACE)
+    with torch.no_grad():
+        gating.alphas["one"].copy_(torch.tensor([0.0, math.log(3)]))
+    drawn = [gating()["one"] for _ in range(400)]
+    assert {g.weights.item() for g in drawn} == {1.0}
+    assert abs(sum(g.options[0] for g in drawn) - 300) < 40
+    drawn[0].weights.sum().backward()
+    assert gating.alphas["one"].grad is not None
+
+
+def test_what_is_fixed_stays_fixed_after_a_restart() -> None:
+    gating, again = Softmax(SPACE), Softmax(SPACE)
+    gating.fix("two.size", 2)
+    again.load_state_dict(gating.state_dict())
+    assert again()["two.size"].options == (2,)
+    assert again.probabilities()["two.size"].tolist() == [0.0, 0.0, 1.0]
+    torch.testing.assert_close(again.alphas["one"], gating.alphas["one"])
