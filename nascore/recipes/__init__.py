@@ -1,0 +1,10 @@
+"""Ways to train by name, and the parts that can be put into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nascore.recipes import sgd_cosine
+
+RECIPES: dict[str, type[Any]] = {"sgd_cosine": sgd_cosine.SgdCosine}
+PARTS: dict[str, type[Any]] = {}
