@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nascore.errors import BadInput
-from nascore.gates import Gate, Gates, one_hot
+from nascore.gates import Gate, Gates
 from nascore.space import Arch, Choice, Space
 from nascore.task import Batch, Shape
 
@@ -139,7 +139,8 @@ def _look(seen: dict[str, Any], name: str, change: Callable[[Any], Any] | None, 
 def inherit(child: nn.Module, parent: nn.Module) -> nn.Module:
     """Copies weights and statistics by name into `child`, which it returns; what is not there stays as it is.
 
-    A view (`At`) stands for its supernet. A smaller tensor takes the leading block of a larger one, the central block of a kernel.
+    A view (`At`) stands for its supernet. A smaller tensor takes the leading block of a larger one, the
+    central block of a kernel.
     """
     theirs = _bare(parent).state_dict()
     for name, mine in _bare(child).state_dict().items():

@@ -131,6 +131,11 @@ def test_neighbors_are_all_archs_one_change_away() -> None:
         ("bias", (1, 1, 1, 0)),
         ("width", (1, 1, 0, 1)),
     ]
+    assert neighbors(SPACE, (0, -1, -1, 0)) == [
+        ("op", (1, 0, -1, 0)),
+        ("op", (2, -1, -1, 0)),
+        ("width", (0, -1, -1, 1)),
+    ]
     assert ("width", (0, -1, -1, 1)) not in neighbors(Tree(odd=True), (0, -1, -1, 0))
 
 
