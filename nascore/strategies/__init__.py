@@ -1,0 +1,19 @@
+"""Ways to search, one file a method; this table is where they are found by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nascore.strategies.local_search import LocalSearch
+from nascore.strategies.nsga2 import Nsga2
+from nascore.strategies.random_search import RandomSearch
+from nascore.strategies.regularized_evolution import RegularizedEvolution
+from nascore.strategies.successive_halving import SuccessiveHalving
+
+STRATEGIES: dict[str, type[Any]] = {
+    "random_search": RandomSearch,
+    "local_search": LocalSearch,
+    "regularized_evolution": RegularizedEvolution,
+    "nsga2": Nsga2,
+    "successive_halving": SuccessiveHalving,
+}
