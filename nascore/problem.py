@@ -96,7 +96,7 @@ class Memo:
         file = self._file(name)
         try:
             return torch.load(file, weights_only=True) if file.exists() else None
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError, TypeError):
             return None  # torn or not ours: that phase starts again, the journal keeps the answers
 
     def save(self, name: str, state: Any) -> None:
