@@ -67,15 +67,21 @@ COLUMNS = {
 }
 LISTED = (
     *("run", "title", "state", "reason", "place", "strategy", "space", "task", "seed", "evaluations"),
-    *("budget", "failed", "best", "objective", "seconds", "started"),
+    *("budget", "failed", "best", "metric", "objective", "seconds", "started"),
 )
 UNREADABLE = (AppError, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError)
 
 
 class Store:
-    """The one owner of the database. Every method may be called from any thread."""
+    """The one owner of the database. Every method may be called from any thread.
 
-    def __init__(self, home: Path | None = None, tick: float = 0.5) -> None:
+    Args:
+        home: where the file lies; default `launch.home()`.
+        tick: seconds between two looks at the journals; 0 for none but those that are asked for.
+        in_memory: leaves the file alone, for a second process that only reads.
+    """
+
+    def __init__(self, home: Path | None = None, tick: float = 0.5, in_memory: bool = False) -> None:
         self.file = (home or launch.home()) / FILE
         self.note = ""
         self._guard = threading.RLock()
@@ -83,7 +89,7 @@ class Store:
         self._seen: dict[str, str] = {}
         self._follows: dict[str, Follow] = {}
         self._stop = threading.Event()
-        self._con = self._open()
+        self._con = _connect(":memory:") if in_memory else self._open()
         self._load()
         atexit.register(self.close)
         self._thread = threading.Thread(target=self._run, args=(tick,), daemon=True, name="store")
@@ -540,6 +546,7 @@ def _listed(summary: Summary) -> dict[str, Any]:
     metric = summary.objectives[0][0] if summary.objectives else ""
     about = {
         "best": best.get("key", ""),
+        "metric": metric,
         "objective": best.get("metrics", {}).get(metric),
         "budget": summary.budget.get("evaluations") or None,
     }

@@ -127,6 +127,7 @@ def _wait(folder: Path, control: Control) -> Life | None:
 
 
 def _work(folder: Path, journal: Journal, control: Control) -> Life:
+    slot_time = time.monotonic()
     _limit()
     from nascore.device import resolve
     from nascore.problem import Memo
@@ -141,12 +142,20 @@ def _work(folder: Path, journal: Journal, control: Control) -> Life:
     remember(memo, spec.space, journal.events)
     problem = spec.problem(memo, device)
     journal.append(Life("Started", about=_about(spec, problem)))
-    again, done = control.word() == "retry", _finished(journal)
+    again, done, start_time = control.word() == "retry", _finished(journal), time.monotonic()
     for stretch in (() if done else (_search(spec, problem),)) + (
         (corrections(spec, problem, journal),) * again
     ):
         if farewell := _follow(stretch, journal, control):
             return farewell
+    if not any(
+        isinstance(e, Tried) for e in journal.events
+    ):  # one whole life: it tells how long such a search takes
+        from nascore.runs.estimate import remember as remember_speed
+
+        with contextlib.suppress(OSError):
+            tried = list(memo.answers.values())
+            remember_speed(spec, time.monotonic() - start_time, start_time - slot_time, tried)
     return Life("Finished")
 
 

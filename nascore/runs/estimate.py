@@ -1,0 +1,245 @@
+"""How long a search will take on this machine: measured, not guessed.
+
+A process of its own trains a few architectures for one epoch and then for a second, so that start-up, the
+fixed cost and the cost of an epoch fall apart. What finished runs of the same settings took is better
+evidence and replaces it. Answers lie in `<home>/measured/`, named after everything that matters: all of the
+spec but title, seed and budget.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nascore.codec import dumps
+from nascore.errors import AppError, NotSupported
+from nascore.events import Tried
+from nascore.runs.launch import PROJECT, home
+from nascore.runs.spec import RunSpec, read
+from nascore.runs.worker import cpu_model
+
+if TYPE_CHECKING:
+    from nascore.problem import Problem
+    from nascore.space import Arch
+
+PROBES, LIMIT_SECONDS, ENOUGH = 16, 120.0, 5
+MEASURED, EARLIER = "measured on this machine", "from an earlier run"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a search costs here; `error` says why it could not be measured."""
+
+    seconds_per_evaluation: float
+    startup_seconds: float
+    total_seconds: float
+    source: str
+    error: str = ""
+
+
+@dataclass
+class Probe:
+    """The one measurement that may be under way."""
+
+    mark: str
+    process: subprocess.Popen[bytes]
+    since: float
+
+
+_guard = threading.Lock()
+_probe: list[Probe] = []
+_errors: dict[str, str] = {}
+
+
+def mark_of(spec: RunSpec) -> str:
+    """16 hex digits of what decides about the speed."""
+    told = {k: v for k, v in spec.to_json().items() if k not in ("title", "seed", "budget")}
+    text = dumps({**told, "cpu": cpu_model(), "cores": os.cpu_count()})
+    return hashlib.sha256(json.dumps(json.loads(text), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _file(mark: str) -> Path:
+    return home() / "measured" / f"{mark}.json"
+
+
+def _known(mark: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(_file(mark).read_text())
+        return {**found, "seconds_per_evaluation": float(found["seconds_per_evaluation"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def request(spec: RunSpec) -> None:
+    """Starts the measurement, if it is not known or under way; never waits. The last wish counts."""
+    mark = mark_of(spec)
+    with _guard:
+        _collect()
+        if mark in _errors or _known(mark) or (_probe and _probe[0].mark == mark):
+            return
+        for old in _probe:
+            old.process.kill()
+            old.process.wait()
+        _probe.clear()
+        _probe.append(Probe(mark, _start(spec), time.monotonic()))
+
+
+def _start(spec: RunSpec) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")]))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nascore.runs.estimate"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "NASCOPE_HOME": str(home())},
+    )
+    with contextlib.suppress(BrokenPipeError):
+        assert process.stdin is not None  # noqa: S101 -- it was asked for
+        process.stdin.write(dumps(spec.to_json()).encode())
+        process.stdin.close()
+    return process
+
+
+def _collect() -> None:
+    """Takes note of a measurement that has ended, or has taken too long."""
+    for probe in list(_probe):
+        code = probe.process.poll()
+        if code is None and time.monotonic() - probe.since > LIMIT_SECONDS:
+            probe.process.kill()
+            probe.process.wait()
+            _errors[probe.mark] = f"measuring took longer than {LIMIT_SECONDS:g} s"
+            _probe.remove(probe)
+        elif code is not None:
+            if code:
+                assert probe.process.stderr is not None  # noqa: S101 -- it was asked for
+                lines = probe.process.stderr.read().decode(errors="replace").strip().splitlines()
+                _errors[probe.mark] = lines[-1][:200] if code == 2 and lines else "measuring failed"
+            _probe.remove(probe)
+
+
+def ready(spec: RunSpec) -> Estimate | None:
+    """The estimate, or None while nothing is known yet."""
+    mark = mark_of(spec)
+    with _guard:
+        _collect()
+        error = _errors.get(mark)
+    if error:
+        return Estimate(0.0, 0.0, 0.0, "", error)
+    if (found := _known(mark)) is None:
+        return None
+    each, startup = found["seconds_per_evaluation"], float(found.get("startup_seconds", 0.0))
+    return Estimate(each, startup, startup + _spent(spec, each, found), str(found.get("source", MEASURED)))
+
+
+def _spent(spec: RunSpec, each: float, found: dict[str, Any]) -> float:
+    """Seconds until the first limit of the budget is reached."""
+    budget, epochs = spec.budget, float(found.get("epochs_per_evaluation") or 0.0)
+    ends = [budget.seconds] if budget.seconds else []
+    if budget.evaluations:
+        ends.append(budget.evaluations * each)
+    if budget.epochs and epochs:
+        ends.append(budget.epochs / epochs * each)
+    return min(ends, default=0.0)
+
+
+def wait(spec: RunSpec) -> Estimate:
+    """The estimate, measured now where it is not known; waits for it."""
+    while (found := ready(spec)) is None:
+        request(spec)
+        time.sleep(0.05)
+    return found
+
+
+def remember(spec: RunSpec, seconds: float, startup: float, tried: list[Tried]) -> None:
+    """Keeps what a whole run took: seconds between its start and its end, and those before its start."""
+    if len(tried) >= ENOUGH:
+        epochs = sum(t.spent.get("epochs", 0.0) for t in tried) / len(tried)
+        _keep(mark_of(spec), seconds / len(tried), startup, EARLIER, epochs)
+
+
+def _keep(mark: str, each: float, startup: float, source: str, epochs: float) -> None:
+    file = _file(mark)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_suffix(f".{os.getpid()}.tmp")
+    found = {
+        "seconds_per_evaluation": each,
+        "startup_seconds": startup,
+        "source": source,
+        "epochs_per_evaluation": epochs,
+    }
+    aside.write_text(json.dumps(found))
+    aside.replace(file)
+
+
+def measure(spec: RunSpec, since: float) -> None:
+    """Measures in this process and keeps the answer.
+
+    Args:
+        spec: the search.
+        since: monotonic time at which this process began.
+    """
+    import torch
+
+    from nascore.device import resolve
+
+    torch.set_num_threads(1)
+    problem = spec.problem(device=resolve(spec.device))
+    n = min(PROBES, spec.budget.evaluations or PROBES)
+    archs = [tuple(int(i) for i in a) for a in problem.sample(n, "estimate")]
+    startup = time.monotonic() - since
+    each, epochs = _per_arch(problem, archs)
+    _keep(mark_of(spec), each, startup, MEASURED, epochs)
+
+
+def _per_arch(problem: Problem, archs: list[Arch]) -> tuple[float, float]:
+    """Seconds and epochs of one evaluation of the problem's judge."""
+    judge = problem.evaluator
+    epochs = judge.protocol(problem).epochs
+    try:
+        short, longer = judge.at(1), judge.at(2)
+    except NotSupported:
+        return _timed(problem, judge, archs) / len(archs), float(epochs)
+    first = _timed(problem, short, archs)
+    if epochs < 2:
+        return first / len(archs), float(epochs)
+    second = _timed(problem, longer, archs)
+    # a judge that keeps its trainings needs one more epoch for the second answer, one that does not needs two
+    step = second if second < 1.5 * first else second - first
+    return (first + (epochs - 1) * step) / len(archs), float(epochs)
+
+
+def _timed(problem: Problem, judge: Any, archs: list[Arch]) -> float:
+    start = time.monotonic()
+    for _ in judge.evaluate(archs, problem):
+        pass
+    return time.monotonic() - start
+
+
+def main() -> int:
+    """Reads a spec from standard input and measures it; a refusal is one sentence and status 2."""
+    since = time.monotonic()
+    try:
+        measure(read(sys.stdin.buffer.read()), since)
+    except AppError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def document(spec: RunSpec) -> dict[str, Any]:
+    """The estimate as the command line prints it, measured now where it is not known."""
+    return asdict(wait(spec))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
