@@ -8,10 +8,10 @@ The slow twin, one module per architecture, is the test oracle (tests/test_batch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- as everybody calls it
@@ -162,76 +162,101 @@ def pool(x: Tensor, k: int) -> Tensor:
     return (x.reshape(-1, h * w) @ pool_matrix(k, h, w, x.device, x.dtype)).view(x.shape)
 
 
+class Fan(torch.autograd.Function):
+    """Copies of a tensor whose gradients are added in their order.
+
+    autograd adds them as they come, which depends on who else is in the program, and so would the last bits.
+    """
+
+    @staticmethod
+    def forward(_ctx: Any, x: Tensor, n: int) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """x, n times."""
+        return tuple(x.view_as(x) for _ in range(n))
+
+    @staticmethod
+    def backward(_ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        """The sum from left to right."""
+        total = grads[0]
+        for grad in grads[1:]:
+            total = total + grad
+        return total, None
+
+
+def fan(x: Tensor, n: int) -> tuple[Tensor, ...]:
+    """x, n times; two need no order, since a + b is b + a."""
+    return Fan.apply(x, n) if n > 2 else (x,) * n
+
+
+class Gather(nn.Module):
+    """Picks members for one operation and hands its results on to their targets.
+
+    Args:
+        users: target node -> (member, edge) of the edges with this operation.
+        once: a member with several such edges is picked once, as fits an operation without weights.
+    """
+
+    def __init__(self, users: Users, once: bool = False) -> None:
+        super().__init__()
+        flat = [m for own in users.values() for m, _ in own]
+        picked = sorted(set(flat)) if once else flat
+        self.targets, self.sizes = list(users), [len(own) for own in users.values()]
+        spread = [picked.index(m) for m in flat] if once and picked != flat else []
+        for name, numbers in (("picked", picked), ("spread", spread), ("flat", flat)):
+            self.register_buffer(name, torch.tensor(numbers, dtype=torch.long), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, members, c, h, w) -> (batch, picked, c, h, w)."""
+        return x.index_select(1, self.get_buffer("picked"))
+
+    def out(self, z: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """(batch, picked, c, h, w) -> (target, members to add to, what to add)."""
+        if len(spread := self.get_buffer("spread")):
+            z = z.index_select(1, spread)
+        members = self.get_buffer("flat").split(self.sizes)
+        yield from zip(self.targets, members, z.split(self.sizes, 1), strict=True)
+
+
 class Source(nn.Module):
     """What leaves one node of one cell: each operation once, for all members that have it."""
 
     def __init__(self, plan: Plan, prefix: str, node: int, c: int) -> None:
         super().__init__()
-        self.plan, self.prefix = plan, prefix
-        self.convs, self.taken = nn.ModuleList(), 0
-        self.groups: list[tuple[str, list[tuple[int, slice, str]]]] = []  # gather, (target, rows, add to)
-        self.pools: list[
-            tuple[int, str, list[tuple[int, str, str]]]
-        ] = []  # kernel, gather, (target, rows, add to)
-        self.skips: list[tuple[int, str]] = []  # (target, gather and add to)
+        self.skip: Gather | None = None
+        self.pools, self.kernels = nn.ModuleList(), []
+        self.gathers, self.convs = nn.ModuleList(), nn.ModuleList()
         for op, users in sorted(_users(plan, node).items()):
             if found := _POOL.fullmatch(op):
-                self._add_pool(int(found[1]), users)
+                self.kernels.append(int(found[1]))
+                self.pools.append(Gather(users, once=True))
             elif found := _CONV.fullmatch(op):
-                self._add_convs(int(found[1]), users, c)
+                owners = [(m, f"{prefix}.{plan.layers[m][e]}") for own in users.values() for m, e in own]
+                convs = Convs([(m, f"{layer}.conv") for m, layer in owners], c, c, int(found[1]))
+                norms = Norms([(m, f"{layer}.bn") for m, layer in owners], c)
+                self.gathers.append(Gather(users))
+                self.convs.append(nn.Sequential(convs, norms))
             else:
-                self.skips = [(t, self._keep(m for m, _ in owners)) for t, owners in users.items()]
-
-    def _add_convs(self, k: int, users: Users, c: int) -> None:
-        owners = [o for target in users.values() for o in target]
-        layers = [(m, f"{self.prefix}.{self.plan.layers[m][e]}") for m, e in owners]
-        convs = Convs([(m, f"{layer}.conv") for m, layer in layers], c, c, k)
-        norms = Norms([(m, f"{layer}.bn") for m, layer in layers], c)
-        self.convs.append(nn.Sequential(convs, norms))
-        adds, at = [], 0
-        for target, own in users.items():
-            adds.append((target, slice(at, at + len(own)), self._keep(m for m, _ in own)))
-            at += len(own)
-        self.groups.append((self._keep(m for m, _ in owners), adds))
-
-    def _add_pool(self, k: int, users: Users) -> None:
-        members = sorted({m for own in users.values() for m, _ in own})
-        adds = [
-            (t, self._keep(members.index(m) for m, _ in own), self._keep(m for m, _ in own))
-            for t, own in users.items()
-        ]
-        self.pools.append((k, self._keep(members), adds))
-
-    def _keep(self, numbers: Iterable[int]) -> str:
-        """Keeps an index as a buffer, so that it moves with the module; returns its name."""
-        self.taken += 1
-        self.register_buffer(f"index{self.taken}", torch.tensor(list(numbers)), persistent=False)
-        return f"index{self.taken}"
+                self.skip = Gather(users)
 
     def forward(self, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
         """(batch, members, c, h, w) -> (target, members to add to, what to add)."""
         n, _, c, h, w = x.shape
-        positive = F.relu(x) if self.groups else x
-        for convs, (gather, adds) in zip(self.convs, self.groups, strict=True):
-            z = positive.index_select(1, self.get_buffer(gather)).view(n, -1, h, w)
-            z = convs(z).view(n, -1, c, h, w)
-            for target, rows, to in adds:
-                yield target, self.get_buffer(to), z[:, rows]
-        for k, gather, adds in self.pools:
-            z = pool(x.index_select(1, self.get_buffer(gather)), k)
-            for target, rows, to in adds:
-                yield target, self.get_buffer(to), z.index_select(1, self.get_buffer(rows))
-        for target, to in self.skips:
-            yield target, self.get_buffer(to), x.index_select(1, self.get_buffer(to))
+        *raw, x = fan(x, len(self.pools) + (self.skip is not None) + 1)
+        positive = fan(F.relu(x), len(self.convs)) if len(self.convs) else ()
+        for y, gather, convs in zip(positive, self.gathers, self.convs, strict=True):
+            yield from gather.out(convs(gather(y).view(n, -1, h, w)).view(n, -1, c, h, w))
+        for gather, k in zip(self.pools, self.kernels, strict=True):
+            yield from gather.out(pool(gather(raw.pop()), k))
+        if self.skip is not None:
+            yield from self.skip.out(self.skip(raw.pop()))
 
 
 def _users(plan: Plan, node: int) -> dict[str, Users]:
-    """Operation -> target -> (member, edge) of the live edges that leave a node."""
+    """Operation -> target -> (member, edge) of the live edges that leave a node, edge by edge."""
     out: dict[str, Users] = {}
-    for m, ops in enumerate(plan.ops):
-        live = plan.live(m)
-        for e, (source, target) in enumerate(plan.edges):
-            if source == node and live[e]:
+    lives = [plan.live(m) for m in range(len(plan.ops))]
+    for e, (source, target) in sorted(enumerate(plan.edges), key=lambda item: item[1][1]):
+        for m, ops in enumerate(plan.ops):
+            if source == node and lives[m][e]:
                 out.setdefault(ops[e], {}).setdefault(target, []).append((m, e))
     return out
 

@@ -1,7 +1,7 @@
 """Real training, many networks as one program where the space has one, one after the other where not.
 
 An answer does not depend on the company: the first weights come from the arch's key, the order of minibatches
-from the epoch, and members of a program never meet. Equal networks (`space.canonical`) are trained once: what is
+from the epoch, members of a program never meet. Equal networks (`space.canonical`) are trained once: what is
 trained is always the class's representative, so it does not matter who of the class was asked first.
 """
 
