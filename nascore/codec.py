@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from nascore.errors import BadInput
 from nascore.executors import Executor
-from nascore.kinds import Evaluator, Proxy, Strategy, check_knobs, knobs
+from nascore.kinds import Evaluator, Proxy, Strategy, check_values, knobs
 from nascore.recipe import Part, Recipe
 from nascore.space import Arch, Restricted, Space, Value, describe, from_choices, restrict
 from nascore.tables import entry, name_of
@@ -185,10 +185,11 @@ def build(cls: type[Any], given: dict[str, Any], path: str) -> Any:
     for n, f in known.items():
         if n not in values and f.default is MISSING and f.default_factory is MISSING:
             raise BadInput(f"{path}.{n}: missing")
-    obj = cls(**values)
-    if knobs(cls):
-        check_knobs(obj, path)
-    return obj
+    check_values(cls, values, path)
+    try:
+        return cls(**values)
+    except BadInput as error:  # each is in its range, but they do not fit together
+        raise BadInput(f"{path}.{error}") from None
 
 
 def convert(hint: Any, value: Any, path: str) -> Any:

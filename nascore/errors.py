@@ -7,7 +7,10 @@ from __future__ import annotations
 
 
 class AppError(Exception):
-    """Base of everything that a person can cause and can mend; `str(error)` is the sentence to show."""
+    """Base of all that a person can cause and can mend; `str(error)` is the sentence to show, on one line."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__("".join(ch if ch.isprintable() else " " for ch in text))
 
 
 class BadInput(AppError):

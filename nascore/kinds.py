@@ -6,7 +6,7 @@ JSON and its checks are made from them (ARCHITECTURE: one method, one file, one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -57,8 +57,17 @@ def check_knobs(obj: Knobbed, path: str = "") -> None:
     Raises:
         BadInput: `path.name: value is below low`, or above high, or none of the options.
     """
-    for f in knobs(type(obj)):
-        value = getattr(obj, f.name)
+    check_values(type(obj), {f.name: getattr(obj, f.name) for f in knobs(type(obj))}, path)
+
+
+def check_values(cls: type, values: Mapping[str, Any], path: str = "") -> None:
+    """As `check_knobs`, of knobs by name before there is an object.
+
+    Raises:
+        BadInput: as there.
+    """
+    for f in knobs(cls):
+        value = values.get(f.name, ())
         for v in value if isinstance(value, tuple) else (value,):
             _check_value(v, f.metadata, f"{path}.{f.name}" if path else f.name)
 

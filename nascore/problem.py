@@ -90,12 +90,15 @@ class Memo:
         if self.folder is None:
             return self.states.get(name)
         import pickle
+        import warnings
 
         import torch
 
         file = self._file(name)
         try:
-            return torch.load(file, weights_only=True) if file.exists() else None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a foreign file; what cannot be read is refused below
+                return torch.load(file, weights_only=True) if file.exists() else None
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, LookupError, ValueError, TypeError):
             return None  # torn or not ours: that phase starts again, the journal keeps the answers
 
