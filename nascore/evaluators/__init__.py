@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.evaluators import trained
+from nascore.evaluators import trained, zero_cost
 
-EVALUATORS: dict[str, type[Any]] = {"trained": trained.Trained}
+EVALUATORS: dict[str, type[Any]] = {"trained": trained.Trained, "zero_cost": zero_cost.ZeroCost}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,12 @@ def fresh(problem: Problem, arch: Arch) -> nn.Module:
         return problem.space.build(arch, problem.task.shape)
 
 
+def one_batch(problem: Problem, size: int) -> Batch:
+    """The first `size` training images: the same for every arch."""
+    whole = problem.task.whole("train", problem.device)
+    return Batch(whole.x[:size], whole.y[:size], whole.index[:size])  # type: ignore[index] -- images
+
+
 def train_alone(
     problem: Problem, arch: Arch, length: int, keep: bool, seconds: float
 ) -> Generator[Step, None, Record]:
@@ -110,9 +116,18 @@ class Chunk:
         net: the program of `archs`.
         archs: the members.
         kept: for each member the state to go on from, or None; all of the same epoch.
+        watch: is shown the outputs (members, n, classes) and the batch of every training step.
     """
 
-    def __init__(self, problem: Problem, net: Batched, archs: Sequence[Arch], kept: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        net: Batched,
+        archs: Sequence[Arch],
+        kept: Sequence[Any],
+        watch: Callable[[Tensor, Batch], None] | None = None,
+    ) -> None:
+        self.watch = watch
         self.problem, self.recipe, self.net = problem, problem.recipe, net.to(problem.device)
         self.archs, self.records = list(archs), [Record() for _ in archs]
         self.optimizer = self.recipe.optimizer(list(net.parameters()))
@@ -152,7 +167,10 @@ class Chunk:
         total, count = torch.zeros(k, 1, device=self.problem.device), 0
         rng = self.problem.rng("train", self.done)
         for batch in task.batches("train", recipe.batch, rng, None, self.problem.device):
-            each = self._losses(self.net(batch.x), batch)
+            out = self.net(batch.x)
+            if self.watch is not None:
+                self.watch(out.detach(), batch)
+            each = self._losses(out, batch)
             rate = recipe.rate(self.done * self.steps + count, recipe.epochs * self.steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate

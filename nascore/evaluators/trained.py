@@ -97,14 +97,12 @@ class _Call:
     def events(self) -> Iterator[Step | Tried]:
         """Steps and answers as they come."""
         fit = []
-        costs = self.problem.costs(self.archs) if self.archs else {}
-        for i, arch in enumerate(self.archs):
-            self.own[arch] = {m: float(v[i]) for m, v in costs.items()}
-            if why := too_big(self.problem, arch, self.own[arch]["params"]):
-                yield Tried(arch, self.own[arch], self.by.key, failed=why)
+        for arch, own, why in free_metrics(self.archs, self.problem):
+            self.own[arch] = own
+            if why:
+                yield Tried(arch, own, self.by.key, failed=why)
             else:
                 fit.append(arch)
-        self._measure(fit)
         groups: dict[Arch, list[Arch]] = {}
         for arch in fit:
             groups.setdefault(self.space.canonical(arch), []).append(arch)
@@ -113,13 +111,6 @@ class _Call:
             if (twin := twins.get(self.space.canonical(arch))) is not None:
                 yield self._like(twin, arch)
         yield from self._train({a: g for a, g in groups.items() if a not in twins})
-
-    def _measure(self, archs: list[Arch]) -> None:
-        if "latency_ms" in self.problem.wanted() and archs:
-            from nascore.measures.hardware import Hardware
-
-            for arch, found in zip(archs, Hardware().latency(archs, self.problem), strict=True):
-                self.own[arch] |= found
 
     def _twins(self, wanted: set[Arch]) -> dict[Arch, Tried]:
         """Class -> what this judge has said of one of it before."""
@@ -214,6 +205,25 @@ class _Call:
         record = yield from train_alone(self.problem, arch, self.length, keep, self.left["seconds"])
         self.left["seconds"] -= record.wall
         yield from self._told(record, groups[arch])
+
+
+def free_metrics(archs: Sequence[Arch], problem: Problem) -> list[tuple[Arch, dict[str, float], str]]:
+    """What is known of archs without training them.
+
+    Returns:
+        For each arch: itself; params, flops and, where an objective or a constraint asks for it, the measured
+        latency; "" or why it is too big to be built.
+    """
+    costs = problem.costs(archs) if archs else {}
+    own = {arch: {m: float(v[i]) for m, v in costs.items()} for i, arch in enumerate(archs)}
+    why = {arch: too_big(problem, arch, own[arch]["params"]) for arch in archs}
+    fit = [a for a in archs if not why[a]]
+    if "latency_ms" in problem.wanted() and fit:
+        from nascore.measures.hardware import Hardware
+
+        for arch, found in zip(fit, Hardware().latency(fit, problem), strict=True):
+            own[arch] |= {"latency_ms": found.latency_ms, "latency_spread_ms": found.spread_ms}
+    return [(a, own[a], why[a]) for a in archs]
 
 
 def _ordered(archs: Sequence[Arch], events: Iterable[Step | Tried]) -> Iterator[Step | Tried]:
