@@ -1,8 +1,8 @@
 """The command line: `python -m nascore VERB`, everything that the pages do.
 
 With `--json` exactly one document goes to standard output; messages and progress go to standard error. The
-exit status is 0 where it is done, 2 for bad input (one sentence), 1 where it failed. Journals are read without
-the app, so all of it works with the app open or closed.
+exit status is 0 where it is done, 2 for bad input (one sentence), 1 where it failed. Journals are read
+without the app, so all of it works with the app open or closed.
 """
 
 from __future__ import annotations

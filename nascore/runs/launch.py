@@ -39,6 +39,7 @@ MAX_LIVE, MIN_FREE_BYTES = 50, 200 << 20
 START_SECONDS, FORCE_SECONDS = 20.0, 10.0
 ENDED = ("Finished", "Stopped", "Failed")
 
+_id_guard, _last_id = threading.Lock(), list[str]()
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -48,9 +49,16 @@ def home() -> Path:
 
 
 def new_id() -> str:
-    """An id that sorts by its time of making, to a quarter of a millisecond."""
-    now = datetime.now()
-    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
+    """An id that sorts by its time of making; every one of this process is above the one before."""
+    with _id_guard:
+        now = datetime.now()
+        mark = now.microsecond * 4096 // 1_000_000 << 12 | secrets.randbelow(4096)
+        made = f"{now:%Y%m%d-%H%M%S}-{mark:06x}"
+        if _last_id and made <= _last_id[0]:
+            day, second, old = _last_id[0].split("-")
+            made = f"{day}-{second}-{min(int(old, 16) + 1, 0xFFFFFF):06x}"
+        _last_id[:] = [made]
+        return made
 
 
 def folder(run: str) -> Path:

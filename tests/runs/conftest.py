@@ -1,0 +1,3 @@
+from tests.runs.toy_parts import home
+
+__all__ = ["home"]
