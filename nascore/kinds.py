@@ -108,6 +108,14 @@ class Strategy(Protocol):
         """Yields events; ends with a `Chosen` of the problem's space."""
         ...
 
+    def check(self, problem: Problem) -> None:
+        """Looks, before anything starts, whether the problem has what this strategy needs.
+
+        Raises:
+            BadInput: it has not; says what would do.
+        """
+        return
+
 
 @runtime_checkable
 class Evaluator(Protocol):

@@ -62,7 +62,8 @@ class RunSpec:
         Raises:
             BadInput: with the field, the value and what would be right.
         """
-        gives = self.evaluator.metrics(self.problem())
+        problem = self.problem()
+        gives = self.evaluator.metrics(problem)
         for i, o in enumerate(self.objectives):
             if o.metric not in gives:
                 raise BadInput(
@@ -77,6 +78,7 @@ class RunSpec:
             raise BadInput("budget: nothing may be spent; give evaluations or seconds above 0")
         if size(self.space) < 1:
             raise BadInput("space: it holds no architecture")
+        self.strategy.check(problem)
         return self
 
     def to_json(self) -> dict[str, Any]:

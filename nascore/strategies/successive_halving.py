@@ -42,7 +42,7 @@ class SuccessiveHalving(Strategy):
         Raises:
             BadInput: the judge has no shorter trainings.
         """
-        levels = [(e, _judge(problem, e)) for e in self.levels(problem.recipe.epochs)]
+        levels = self._judges(problem)
         if len(levels) == 1:
             yield Note(f"{problem.recipe.epochs} epochs leave room for one rung only: this is random search")
         tops: list[Tried] = []
@@ -57,6 +57,14 @@ class SuccessiveHalving(Strategy):
             else "best after short trainings: the budget held no whole one"
         )
         yield from choose(problem, full or tops, why)
+
+    def check(self, problem: Problem) -> None:
+        """The judge must have short trainings."""
+        self._judges(problem)
+
+    def _judges(self, problem: Problem) -> list[tuple[int, Evaluator]]:
+        """Epochs and judge of each rung."""
+        return [(e, _judge(problem, e)) for e in self.levels(problem.recipe.epochs)]
 
     def levels(self, epochs: int) -> list[int]:
         """Epochs of each rung, the last the recipe's own; they differ by about eta."""
