@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = Mapping[str, Tensor]
 SMALL_MAP = 100  # up to this many pixels the pool is a matrix product: 10 times faster at 4x4, 3 times at 8x8
-NODE_BYTES = 1 << 20  # one node of all members should stay near the processor's cache
+NODE_BYTES = 2 << 20  # one node of all members should stay near the processor's cache
 MOST = 64
 _CONV, _POOL = re.compile(r"nor_conv_(\d+)x\1"), re.compile(r"avg_pool_(\d+)x\1")
 
@@ -162,29 +162,39 @@ def pool(x: Tensor, k: int) -> Tensor:
     return (x.reshape(-1, h * w) @ pool_matrix(k, h, w, x.device, x.dtype)).view(x.shape)
 
 
-class Fan(torch.autograd.Function):
-    """Copies of a tensor whose gradients are added in their order.
+class Leave(torch.autograd.Function):
+    """Picks members of a node's map for several operations at once, the first ones after a ReLU.
 
-    autograd adds them as they come, which depends on who else is in the program, and so would the last bits.
+    Its gradient is one map into which all operations add in their order. autograd would fill and add one map
+    an operation, in the order in which they come. That takes longer, and the order depends on who else is in
+    the program, and so would the last bits.
     """
 
     @staticmethod
-    def forward(_ctx: Any, x: Tensor, n: int) -> tuple[Tensor, ...]:  # type: ignore[override]
-        """x, n times."""
-        return tuple(x.view_as(x) for _ in range(n))
+    def forward(ctx: Any, x: Tensor, positive: int, *picks: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        """(batch, members, c, h, w) -> (batch, picked, c, h, w) for each of `picks`."""
+        ctx.positive = positive
+        ctx.save_for_backward(x, *picks)
+        out = [x.index_select(1, pick) for pick in picks]
+        return tuple(y.relu_() if i < positive else y for i, y in enumerate(out))
 
     @staticmethod
-    def backward(_ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        """The sum from left to right."""
-        total = grads[0]
-        for grad in grads[1:]:
-            total = total + grad
-        return total, None
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """The sum of all, in their order."""
+        x, *picks = ctx.saved_tensors
+        total = torch.zeros_like(x)
+        for i, (pick, grad) in enumerate(zip(picks, grads, strict=True)):
+            if i == ctx.positive > 0:
+                _no_gradient_below_zero(total, x)
+            total.index_add_(1, pick, grad)
+        if ctx.positive == len(picks):
+            _no_gradient_below_zero(total, x)
+        return total, None, *(None for _ in picks)
 
 
-def fan(x: Tensor, n: int) -> tuple[Tensor, ...]:
-    """x, n times; two need no order, since a + b is b + a."""
-    return Fan.apply(x, n) if n > 2 else (x,) * n
+def _no_gradient_below_zero(grad: Tensor, x: Tensor) -> None:
+    torch.ops.aten.threshold_backward.grad_input(grad, x, 0, grad_input=grad)
 
 
 class Gather(nn.Module):
@@ -203,10 +213,6 @@ class Gather(nn.Module):
         spread = [picked.index(m) for m in flat] if once and picked != flat else []
         for name, numbers in (("picked", picked), ("spread", spread), ("flat", flat)):
             self.register_buffer(name, torch.tensor(numbers, dtype=torch.long), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, members, c, h, w) -> (batch, picked, c, h, w)."""
-        return x.index_select(1, self.get_buffer("picked"))
 
     def out(self, z: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
         """(batch, picked, c, h, w) -> (target, members to add to, what to add)."""
@@ -240,14 +246,17 @@ class Source(nn.Module):
     def forward(self, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
         """(batch, members, c, h, w) -> (target, members to add to, what to add)."""
         n, _, c, h, w = x.shape
-        *raw, x = fan(x, len(self.pools) + (self.skip is not None) + 1)
-        positive = fan(F.relu(x), len(self.convs)) if len(self.convs) else ()
-        for y, gather, convs in zip(positive, self.gathers, self.convs, strict=True):
-            yield from gather.out(convs(gather(y).view(n, -1, h, w)).view(n, -1, c, h, w))
-        for gather, k in zip(self.pools, self.kernels, strict=True):
-            yield from gather.out(pool(gather(raw.pop()), k))
-        if self.skip is not None:
-            yield from self.skip.out(self.skip(raw.pop()))
+        gathers = [*self.gathers, *self.pools, *([self.skip] if self.skip else [])]
+        if not gathers:
+            return
+        taken = Leave.apply(x, len(self.convs), *(g.get_buffer("picked") for g in gathers))
+        work = [*self.convs, *self.kernels, *([0] if self.skip else [])]
+        for gather, y, todo in zip(gathers, taken, work, strict=True):
+            if isinstance(todo, nn.Module):
+                y = todo(y.view(n, -1, h, w)).view(n, -1, c, h, w)
+            elif todo:
+                y = pool(y, todo)
+            yield from gather.out(y)
 
 
 def _users(plan: Plan, node: int) -> dict[str, Users]:
@@ -355,7 +364,7 @@ class Batched(nn.Module):
         return self.head(y.view(len(x), self.members, -1))
 
     def fitting(self, batch: int) -> int:
-        """How many such members keep one node of all of them within a mebibyte; from 1 to 64."""
+        """How many such members keep one node of all of them within two mebibytes; from 1 to 64."""
         plan = self.plan
         h, w = (-(-side // plan.stem_stride) for side in plan.image[1:])
         return max(1, min(MOST, NODE_BYTES // (batch * plan.channels * h * w * 4)))

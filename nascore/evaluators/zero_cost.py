@@ -23,7 +23,9 @@ BATCH = 64  # images that a proxy sees
 class ZeroCost(Evaluator):
     """Scores untrained networks by a proxy; `score` is the higher the better."""
 
-    proxy: Proxy = knob(DEFAULT, help="what is computed of the untrained network")
+    proxy: Proxy = knob(  # noqa: RUF009 -- a field, as `dataclasses.field` is
+        DEFAULT, help="what is computed of the untrained network"
+    )
 
     @property
     def key(self) -> str:

@@ -1,9 +1,10 @@
 """What a network costs on this machine: parameters, multiply-adds, measured latency.
 
-Latency is measured in rounds. Each times every network once, in a new random order, after an untimed call of the
-same network, so that slow drifts of the machine hit all alike. The median over rounds of CPU time on one thread is
-reported, with the wall-clock median beside it. Rounds end when odd and even ones rank the networks alike. Reference
-networks that never change are timed too: their median rescales the numbers of different times and clock speeds.
+Latency is measured in rounds. Each times every network once, in a new random order, after an untimed call
+of the same network, so that slow drifts of the machine hit all alike. The median over rounds of CPU time on
+one thread is reported, with the wall-clock median beside it. Rounds end when odd and even ones rank the
+networks alike. Reference networks that never change are timed too: their median rescales the numbers of
+different times and clock speeds.
 """
 
 from __future__ import annotations

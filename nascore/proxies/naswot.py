@@ -1,7 +1,7 @@
 """NASWOT (Mellor et al., 2021): how differently an untrained network's ReLUs fire on different images.
 
-Each image has a code of zeros and ones, one a ReLU unit. K counts in how many units two images agree. The score
-is log |det K|: a network that tells the images apart scores high.
+Each image has a code of zeros and ones, one a ReLU unit. K counts in how many units two images agree. The
+score is log |det K|: a network that tells the images apart scores high.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Naswot(Proxy):
         """(n,) log |det K|, in training mode as published; -1e10 where two images have one code."""
         import torch
 
-        return torch.stack([log_determinant(agreement(net, batch.x)) for net in nets])  # type: ignore[arg-type]
+        return torch.stack([log_determinant(agreement(net, batch.x)) for net in nets])
 
 
 def agreement(net: nn.Module, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """SynFlow (Tanaka et al., 2020), as a score of whole networks (Abdelfattah et al., 2021).
 
-R is the sum of outputs for an input of ones when every weight is its absolute value and there is no batch norm;
-the score sums w * dR/dw over the weights of convolutions and linear layers. No data are needed.
+R is the sum of outputs for an input of ones when every weight is its absolute value and there is no batch
+norm; the score sums w * dR/dw over the weights of convolutions and linear layers. No data are needed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Synflow(Proxy):
     """Synaptic flow, the sum of weight times gradient of an all-positive network; higher is better.
 
-    The score is log(1 + S), S the sum: it has the order of S, which passes the largest float in deep networks.
-    All is computed in double precision; batch norm is left out everywhere, in reductions too.
+    The score is log(1 + S), S the sum: it has the order of S, which passes the largest float in deep
+    networks. All is computed in double precision; batch norm is left out everywhere, in reductions too.
     """
 
     def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
