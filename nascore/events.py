@@ -103,6 +103,7 @@ KINDS: dict[str, type[Step | Tried | Chosen | Note]] = {
     "Chosen": Chosen,
     "Note": Note,
 }
+FIELDS = {kind: tuple(f.name for f in fields(cls)) for kind, cls in KINDS.items()}
 LIVES = ("Queued", "Started", "Paused", "Stopped", "Finished", "Failed")
 
 
@@ -142,7 +143,7 @@ def from_record(record: dict[str, Any]) -> Event | Life:
         if kind in LIVES:
             return Life(kind, record["text"], record["about"])
         cls = KINDS[str(kind)]
-        return cls(**{f.name: _back(f.name, record[f.name]) for f in fields(cls)})
+        return cls(**{name: _back(name, record[name]) for name in FIELDS[str(kind)]})
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"event: {kind!r} is not one that can be read ({error})") from error
 

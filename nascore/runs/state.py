@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nascore.codec import to_json
+from nascore.codec import dumps, to_json
 from nascore.errors import BadInput, NotFound
 from nascore.events import LIVES, Chosen, Life, Tried
 from nascore.pareto import front
@@ -70,13 +70,14 @@ class Clock:
 
 @dataclass
 class Row:
-    """One architecture of a run: its place among the tried, and the last that was said of it."""
+    """One architecture of a run: its place among the tried, the last that was said of it, whether again."""
 
     index: int
     seq: int
     t: float
     key: str
     tried: Tried
+    again: bool = False
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Tally:
     said: float | None = None
     seq: int = -1
     clock: Clock = Clock()
-    keys: dict[Arch, str] = field(default_factory=dict)
+    names: dict[Arch, tuple[str, str]] = field(default_factory=dict)
 
     def add(self, record: dict[str, Any]) -> Row | None:
         """Takes one record in.
@@ -129,18 +130,24 @@ class Tally:
     def _row(self, tried: Tried, t: float) -> Row:
         mark = (tried.how, tried.arch)
         old = self.rows.get(mark)
-        row = Row(old.index if old else len(self.rows) + 1, self.seq, t, self.key(tried.arch), tried)
+        index = old.index if old else len(self.rows) + 1
+        row = Row(index, self.seq, t, self.key(tried.arch), tried, again=old is not None)
         self.rows[mark] = row
         return row
 
     def key(self, arch: Arch) -> str:
-        """The arch's key, remembered."""
-        if arch not in self.keys:
+        """The arch's key."""
+        return self.name(arch)[0]
+
+    def name(self, arch: Arch) -> tuple[str, str]:
+        """The arch's key, and its choices as JSON; "" where the spec does not know it. Remembered."""
+        if arch not in self.names:
             try:
-                self.keys[arch] = key(self.spec.space, arch) if self.spec else ""
+                space = self.spec.space if self.spec else None
+                self.names[arch] = (key(space, arch), dumps(describe(space, arch))) if space else ("", "{}")
             except (ValueError, IndexError):
-                self.keys[arch] = ""
-        return self.keys[arch]
+                self.names[arch] = ("", "{}")
+        return self.names[arch]
 
     def judged(self) -> list[Row]:
         """Rows of the spec's own judge; where it has not spoken yet, of the one that trained longest."""

@@ -12,7 +12,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from nascore.runs import launch
 from nascore.runs.journal import NAME, Reader
 from nascore.runs.locks import holder
 from nascore.runs.state import Clock, Follow, Found, Row, Summary
-from nascore.space import describe
 
 VERSION = 1
 FILE = "nascope.duckdb"
@@ -38,6 +37,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1GB",
     "threads": "2",
 }
+BATCH_RUNS = 100
 QUERY_SECONDS, QUERY_ROWS = 2.0, 100_000
 DDL = """
 create table if not exists meta(version integer);
@@ -65,6 +65,10 @@ COLUMNS = {
     "steps": ("run", "seq", "phase", "step", "name", "value"),
     "notes": ("run", "seq", "t", "kind", "level", "text"),
 }
+RUN_COLUMNS = (
+    *("run", "title", "last", "strategy", "space", "task", "evaluator", "seed", "evaluations", "failed"),
+    *("best", "objective", "started", "seconds", "found", "seen"),
+)
 LISTED = (
     *("run", "title", "state", "reason", "place", "strategy", "space", "task", "seed", "evaluations"),
     *("budget", "failed", "best", "metric", "objective", "seconds", "started"),
@@ -158,60 +162,61 @@ class Store:
                 self._known, self._seen, self._follows = {}, {}, {}
 
     def _refresh(self, runs: Sequence[str], whole: bool) -> None:
-        for run in runs:
+        for at in range(0, len(runs), BATCH_RUNS):
             if self._stop.is_set():
                 return
-            self._catch_up(run)
+            with self._guard:
+                news = [new for run in runs[at : at + BATCH_RUNS] if (new := self._catch_up(run))]
+                if news:
+                    self._write(news)
         if whole:
             for gone in set(self._known) - set(runs):
                 if not (launch.home() / "runs" / gone).exists():
                     self._forget(gone)
 
-    def _catch_up(self, run: str) -> None:
-        with self._guard:
-            try:
-                seen = _signature(launch.folder(run))
-            except NotFound:
-                self._forget(run)
-                return
-            if self._seen.get(run) != seen:
-                self._ingest(run, seen)
-
-    def _ingest(self, run: str, seen: str) -> None:
+    def _catch_up(self, run: str) -> News | None:
+        try:
+            seen = _signature(launch.folder(run))
+        except NotFound:
+            self._forget(run)
+            return None
+        if self._seen.get(run) == seen:
+            return None
         follow = self._follows.get(run)
         try:
             fresh = follow is None or follow.reader.replaced()
             follow = Follow(run) if fresh or follow is None else follow
             new = follow.read()
         except UNREADABLE as error:
-            found = Found(run, trouble=str(error)[:200])
-            self._write(found, seen, Rows(run), fresh=True)
-            return
+            return News(Found(run, trouble=str(error)[:200]), seen, Rows(run), fresh=True)
         rows = Rows(run)
         for record, row in new:
             rows.add(record, row, follow)
         self._follows[run] = follow
-        self._write(follow.found(), seen, rows, fresh)
         if follow.tally.last is None or follow.tally.last.what not in ("Queued", "Started"):
             self._follows.pop(run, None)
+        return News(follow.found(), seen, rows, fresh)
 
-    def _write(self, found: Found, seen: str, rows: Rows, fresh: bool) -> None:
+    def _write(self, news: Sequence[News]) -> None:
+        """Puts what is new of several runs in, whole or not at all."""
         con = self._con.cursor()
         con.execute("begin")
         try:
-            if fresh:
-                for table in TABLES[1:]:
-                    con.execute(f"delete from {table} where run = ?", [found.run])  # noqa: S608 -- ours
-            rows.write(con)
-            _write_run(con, found, seen)
+            again = [n.found.run for n in news if n.fresh and n.found.run in self._seen]
+            for table in TABLES[1:] if again else ():
+                con.execute(f"delete from {table} where list_contains(?, run)", [again])  # noqa: S608 -- ours
+            _write_rows(con, [n.rows for n in news])
+            _write_runs(con, news)
             con.execute("commit")
         except duckdb.Error:
             with contextlib.suppress(duckdb.Error):
                 con.execute("rollback")
+            self._follows.clear()
             raise
         finally:
             con.close()
-        self._known[found.run], self._seen[found.run] = found, seen
+        for n in news:
+            self._known[n.found.run], self._seen[n.found.run] = n.found, n.seen
 
     def _forget(self, run: str) -> None:
         with self._guard:
@@ -427,6 +432,7 @@ class Rows:
 
     def __init__(self, run: str) -> None:
         self.run = run
+        self.again: list[int] = []
         self.tried: dict[int, list[Any]] = {}
         self.metric: dict[int, list[list[Any]]] = {}
         self.steps: list[list[Any]] = []
@@ -453,7 +459,9 @@ class Rows:
         self.notes.append([self.run, record["seq"], float(record.get("t") or 0), record["kind"], level, text])
 
     def _tried(self, row: Row, follow: Follow) -> None:
-        tried, spec = row.tried, follow.spec
+        tried = row.tried
+        if row.again:
+            self.again.append(row.index)
         self.tried[row.index] = [
             self.run,
             row.seq,
@@ -461,31 +469,46 @@ class Rows:
             row.key,
             tried.how,
             list(tried.arch),
-            dumps(describe(spec.space, tried.arch) if spec else {}),
+            follow.tally.name(tried.arch)[1],
             tried.failed,
             tried.parents[0] if tried.parents else "",
             list(tried.parents),
             tried.spent.get("seconds", 0.0),
             tried.spent.get("epochs", 0.0),
             row.t,
-            dumps(tried.curve),
+            dumps(tried.curve) if tried.curve else "{}",
         ]
         self.metric[row.index] = [[self.run, row.seq, n, v] for n, v in tried.metrics.items()]
         if tried.failed:
             text = f"architecture {row.index}: {tried.failed}"
             self.notes.append([self.run, row.seq, row.t, "Tried", "warning", text])
 
-    def write(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Puts them in; what an architecture's new row replaces goes."""
-        if self.tried:
+
+@dataclass(frozen=True)
+class News:
+    """What a look at a run's files gave: all that is known, and the rows that are new."""
+
+    found: Found
+    seen: str
+    rows: Rows
+    fresh: bool
+
+
+def _write_rows(con: duckdb.DuckDBPyConnection, news: Sequence[Rows]) -> None:
+    """Puts them in; what an architecture's new row replaces goes."""
+    for rows in news:
+        if rows.again:
+            values = [rows.run, rows.again]
             old = 'select seq from tried where run = ? and list_contains(?, "index")'
-            values = [self.run, list(self.tried)]
-            con.execute(f"delete from metric where run = ? and seq in ({old})", [self.run, *values])  # noqa: S608
+            con.execute(
+                f"delete from metric where run = ? and seq in ({old})",  # noqa: S608 -- ours
+                [rows.run, *values],
+            )
             con.execute('delete from tried where run = ? and list_contains(?, "index")', values)
-        _insert(con, "tried", list(self.tried.values()))
-        _insert(con, "metric", [row for rows in self.metric.values() for row in rows])
-        _insert(con, "steps", self.steps)
-        _insert(con, "notes", self.notes)
+    _insert(con, "tried", [row for rows in news for row in rows.tried.values()])
+    _insert(con, "metric", [row for rows in news for many in rows.metric.values() for row in many])
+    _insert(con, "steps", [row for rows in news for row in rows.steps])
+    _insert(con, "notes", [row for rows in news for row in rows.notes])
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[list[Any]]) -> None:
@@ -498,11 +521,20 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[list[Any]]) -
     con.unregister("new_rows")
 
 
-def _write_run(con: duckdb.DuckDBPyConnection, found: Found, seen: str) -> None:
+def _write_runs(con: duckdb.DuckDBPyConnection, news: Sequence[News]) -> None:
+    frame = pd.DataFrame([_run_row(n.found, n.seen) for n in news], columns=list(RUN_COLUMNS))
+    con.execute("delete from runs where list_contains(?, run)", [[n.found.run for n in news]])
+    con.register("new_rows", frame.astype(dict.fromkeys(("seed", "objective", "started"), "float64")))
+    names = ", ".join(RUN_COLUMNS)
+    con.execute(f"insert into runs ({names}) select {names} from new_rows")  # noqa: S608 -- ours
+    con.unregister("new_rows")
+
+
+def _run_row(found: Found, seen: str) -> list[Any]:
     plan, results = found.plan, found.results
     best = results.get("best") or {}
     metric = plan["objectives"][0][0] if plan else ""
-    values = [
+    return [
         found.run,
         launch.title(found.run),
         found.last.what if found.last else "",
@@ -517,8 +549,6 @@ def _write_run(con: duckdb.DuckDBPyConnection, found: Found, seen: str) -> None:
         dumps(asdict(found)),
         seen,
     ]
-    marks = ", ".join("?" * len(values))
-    con.execute(f"insert or replace into runs values ({marks})", values)  # noqa: S608 -- only question marks
 
 
 def _found(data: dict[str, Any]) -> Found:

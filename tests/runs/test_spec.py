@@ -53,7 +53,9 @@ def test_set_replaces_an_object_with_its_defaults_and_single_values() -> None:
     changed = spec.open_spec("quick", ["strategy=random_search", "budget.evaluations=20", "seed=3"])
     assert changed.to_json()["strategy"]["name"] == "random_search"
     assert (changed.budget.evaluations, changed.seed) == (20, 3)
-    assert spec.open_spec("quick", ["strategy.population=5"]).to_json()["strategy"]["knobs"]["population"] == 5
+    assert (
+        spec.open_spec("quick", ["strategy.population=5"]).to_json()["strategy"]["knobs"]["population"] == 5
+    )
 
 
 @pytest.mark.parametrize("name", sorted(spec.shipped()))

@@ -197,7 +197,7 @@ def test_many_threads_may_ask_while_it_reads_in(home: Path) -> None:
 )
 def test_only_one_select_over_our_tables_is_answered(opened: Callable[..., Store], sql: str) -> None:
     s = opened()
-    with pytest.raises(BadInput, match="^sql: "):
+    with pytest.raises(BadInput, match=r"^sql: "):
         s.select(sql)
     assert s.select("select count(*) n from runs")["n"][0] == 0
 
