@@ -1,0 +1,16 @@
+"""The frame around every page: the navigation. Errors meet the one boundary in app.py."""
+
+import streamlit as st
+
+from pages.parts.setup import frame
+
+frame("NAScope")
+pages = {
+    "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
+    "Explore": [st.Page("architecture.py", title="Architecture", icon=":material/account_tree:")],
+    "Search": [
+        st.Page("search.py", title="New search", icon=":material/travel_explore:"),
+        st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
+    ],
+}
+st.navigation(pages, expanded=True).run()

@@ -1,0 +1,183 @@
+"""What stands above the tabs of the Architecture page: numbers, cell, network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from nascore.errors import AppError
+from nascore.graph import Edge, Graph
+from nascore.runs.state import Summary
+from nascore.view import scene, words
+from nascore.view.tokens import LIVE, Tokens, op_label
+from pages.parts import arch, links, show, stores, tables
+from pages.parts.arch import Look
+from pages.parts.graph import graph
+
+Hit = tuple[Summary, dict[str, Any]]
+
+
+def numbers(look: Look, tries: list[Hit], cell: Graph) -> None:
+    """Four numbers, each with what it stands for."""
+    cards = st.columns(4, gap="small")
+    with cards[0]:
+        _judged(tries)
+    with cards[1]:
+        timed = [(s, h) for s, h in tries if "latency_ms" in h["metrics"] and not h["failed"]]
+        if timed:
+            summary, hit = timed[0]
+            machine = str(summary.about.get("machine", "")) or "this machine"
+            show.number(
+                "Latency", words.ms(hit["metrics"]["latency_ms"]), f"measured on {machine}, batch of one"
+            )
+        else:
+            show.number(
+                "Latency", "not measured", "A search with latency as an objective or a limit measures it."
+            )
+    with cards[2]:
+        show.number("Parameters", words.compact(cell.params), look.counted)
+    with cards[3]:
+        show.number("Multiply-adds", words.compact(cell.flops), look.counted)
+
+
+def _judged(tries: list[Hit]) -> None:
+    """The error of the newest run that tried it; says so where none did."""
+    if not tries:
+        show.number("Validation error", "not tried", "No run has tried this architecture.")
+        return
+    summary, hit = tries[0]
+    label = "Validation error"
+    if hit["failed"]:
+        show.number(label, "failed", hit["failed"])
+        return
+    metric = summary.objectives[0][0] if summary.objectives else "error"
+    metric = "error" if "error" in hit["metrics"] else metric
+    label = label if metric == "error" else words.metric_title(metric).partition(" (")[0]
+    value = words.metric(metric, hit["metrics"].get(metric))
+    show.number(
+        label, value, stores.protocol(summary), help=f"From run {summary.run}, evaluation {hit['index']}."
+    )
+
+
+def cell(look: Look, graph_: Graph, near: pd.DataFrame, query: dict[str, str]) -> None:
+    """The cell, and beside it what each edge costs or what was picked."""
+    left, right = st.columns([1.75, 1], gap="medium")
+    picked = _picked()
+    with left, st.container(border=True, gap="xsmall", key="cell-card"):
+        mode = st.segmented_control(
+            "Drawing",
+            ["Operations", "Cost"],
+            default="Operations",
+            key="drawing",
+            bind="query-params",
+            required=True,
+            label_visibility="collapsed",
+        )
+        said = ", ".join(f"{e.source} to {e.target} {op_label(e.op)}" for e in graph_.edges)
+        drawing = scene.cell(
+            graph_, LIVE, mode=str(mode or "Operations").lower(), picked=picked, label=f"Cell: {said}"
+        )
+        graph(drawing, key="cell", height=320, pick=True)
+        whole = words.compact(graph_.flops)
+        note = {
+            "Operations": "Click a line for its operation and the four architectures that differ only there.",
+            "Cost": f"Multiply-adds over all cells, of {whole} in all; line width follows them.",
+        }
+        st.markdown(f":small[:gray[{note[str(mode or 'Operations')]}]]")
+    with right:
+        edge = next((e for e in graph_.edges if scene.edge_id(e.source, e.target) == picked), None)
+        if edge is not None:
+            _edge(look, edge, near, query)
+        _edges(graph_, show.theme(), brief=edge is not None)
+
+
+def _picked() -> str | None:
+    """The picked part of the cell."""
+    return (st.session_state.get("cell") or {}).get("picked")
+
+
+def _edge(look: Look, edge: Edge, near: pd.DataFrame, query: dict[str, str]) -> None:
+    """A picked edge: its operation, its cost, and what could stand there instead."""
+    with st.container(border=True, gap="xsmall", key="picked-edge"):
+        st.markdown(
+            f"**{show.plain(edge.source)} to {show.plain(edge.target)}: {show.plain(op_label(edge.op))}**"
+        )
+        st.markdown(f":small[:gray[{show.plain(arch.cost_line(edge.params, edge.flops))}, over all cells]]")
+        if edge.dead:
+            st.markdown(":orange-badge[:material/link_off: carries nothing to the output]")
+        others = near[near["choice"] == edge.choice] if len(near) else near
+        if len(others):
+            st.markdown(":small[Instead:]")
+        for row in others.to_dict("records"):
+            error = row.get("error")
+            tail = f" · {words.percent(error)} error" if error is not None and error == error else ""
+            label = f"{op_label(row['op'])} · {words.compact(row['params'])} params{tail}"
+            links.link(
+                links.ARCHITECTURE, show.plain(label), "arrow_forward", **{**query, "arch": row["key"]}
+            )
+
+
+def _edges(graph_: Graph, t: Tokens, brief: bool) -> None:
+    """What each edge costs, as a table."""
+    with st.container(gap="xsmall"):
+        show.over(
+            "Cost of each edge",
+            "Parameters and multiply-adds of an edge, summed over all cells.",
+            key="edges",
+        )
+        labels = {e.op: op_label(e.op) for e in graph_.edges}
+        frame = arch.edge_table(graph_, labels)
+        if not frame["note"].any():
+            frame = frame.drop(columns="note")
+        st.dataframe(
+            frame,
+            hide_index=True,
+            key="edge_costs",
+            height=tables.height(min(len(frame), 4) if brief else len(frame)),
+            alt="Operation, parameters and multiply-adds of each edge",
+            column_config={
+                "edge": st.column_config.TextColumn("Edge", width=60),
+                "op": tables.op_column("Operation", [e.op for e in graph_.edges], t),
+                "params": st.column_config.NumberColumn("Params", format="compact", width=70),
+                "flops": st.column_config.NumberColumn("Multiply-adds", format="compact", width=90),
+                "note": "Note",
+            },
+        )
+
+
+def network(graph_: Graph) -> None:
+    """The whole network as a strip of blocks."""
+    with st.container(border=True, gap="xsmall", key="macro-card"):
+        show.over(
+            "Whole network",
+            "Blocks are stages, their height follows the size of the map. A stack is several cells in a row. "
+            "The bar is the stage's share of all multiply-adds, its number below.",
+            key="macro",
+        )
+        graph(
+            scene.macro(graph_, LIVE, label="Whole network, multiply-adds of each block"),
+            key="macro",
+            height=190,
+        )
+
+
+def run_values(run_id: str | None) -> dict[str, dict[str, float]]:
+    """Key -> metrics of everything that a run tried."""
+    if not run_id:
+        return {}
+    frame = stores.tried(run_id)
+    names = stores.metrics_of(frame)
+    if frame.empty or not names:
+        return {}
+    good = frame[frame["failed"].fillna("").eq("")].drop_duplicates("key", keep="last")
+    return good.set_index("key")[names].to_dict("index")  # type: ignore[return-value]
+
+
+def safe_tries(look: Look) -> list[Hit]:
+    """Runs that tried it; none where the store cannot be asked."""
+    try:
+        return stores.tries(look.name, look.key)
+    except AppError:
+        return []
