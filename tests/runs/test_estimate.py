@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nascore.runs import estimate, launch
+from nascore.runs.spec import open_spec
+from tests.runs.toy_parts import finish, spec
+
+
+def test_nothing_is_known_before_it_is_measured(home: Path) -> None:
+    assert estimate.ready(spec(8)) is None
+
+
+def test_a_finished_run_tells_how_long_its_like_will_take(home: Path) -> None:
+    run = launch.start(spec(8, seconds=0.05))
+    finish(run)
+    found = estimate.ready(spec(80, seconds=0.05, seed=9, title="another"))
+    assert found is not None
+    assert found.source == estimate.EARLIER
+    assert 0.05 <= found.seconds_per_evaluation < 0.5
+    assert found.total_seconds == pytest.approx(
+        found.startup_seconds + 80 * found.seconds_per_evaluation, rel=1e-6
+    )
+    assert estimate.ready(spec(8, seconds=0.06)) is None
+
+
+def test_seconds_of_the_budget_bound_the_total(home: Path) -> None:
+    estimate.remember(spec(8), 100.0, 0.0, [None] * 0)  # too few to tell
+    assert estimate.ready(spec(8)) is None
+    estimate._keep(estimate.mark_of(spec(8)), 2.0, 1.0, estimate.MEASURED, 1.0)
+    assert estimate.ready(spec(100)).total_seconds == 201.0
+    assert estimate.ready(spec(100, budget={"evaluations": 100, "seconds": 10})).total_seconds == 11.0
+
+
+def test_a_damaged_answer_is_as_none(home: Path) -> None:
+    estimate._keep(estimate.mark_of(spec(8)), 2.0, 1.0, estimate.MEASURED, 1.0)
+    next((home / "measured").iterdir()).write_text("{")
+    assert estimate.ready(spec(8)) is None
+
+
+@pytest.mark.slow
+def test_a_real_search_is_measured_without_blocking(home: Path) -> None:
+    asked = open_spec("quick", ["recipe.epochs=3", "budget.evaluations=8"])
+    estimate.request(asked)
+    assert estimate.ready(asked) is None
+    found = estimate.wait(asked)
+    assert found.error == ""
+    assert found.source == estimate.MEASURED
+    assert 0 < found.seconds_per_evaluation < 10
+    assert found.total_seconds > 8 * found.seconds_per_evaluation
