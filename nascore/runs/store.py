@@ -132,7 +132,8 @@ class Store:
     def _load(self) -> None:
         for run, found, seen in self._con.execute("select run, found, seen from runs").fetchall():
             with contextlib.suppress(*UNREADABLE):
-                self._known[run], self._seen[run] = _found(json.loads(found)), seen
+                self._known[run] = _found(json.loads(found))
+                self._seen[run] = "" if self._known[run].trouble else seen  # perhaps it can be read by now
 
     def close(self) -> None:
         """Ends the thread and lets the file go."""
@@ -279,7 +280,7 @@ class Store:
         wide = wide[list(dict.fromkeys(long["name"]))] if len(long) else wide
         out = base.join(wide, on="seq") if len(wide) else base
         rest = [c for c in base.columns if c not in ("index", "key")]
-        return out[["index", "key", *wide.columns, *rest]]
+        return out.reindex(columns=["index", "key", *wide.columns, *rest])
 
     def architecture(self, run: str, key: str) -> dict[str, Any] | None:
         """The last that was said of one architecture, or None."""
@@ -348,13 +349,13 @@ class Store:
 
     def best(self, n: int = 10) -> pd.DataFrame:
         """The best architecture of the latest finished runs: run, title, key, objective, value."""
-        listed = self.list_runs()
-        rows = listed[(listed["state"] == "finished") & listed["best"].astype(bool)].head(n)
-        out = rows[["run", "title", "best", "objective"]].copy()
-        metrics = [self._known[r].plan["objectives"][0][0] if r in self._known else "" for r in out["run"]]
-        out = out.rename(columns={"best": "key", "objective": "value"})
-        out.insert(3, "objective", metrics)
-        return out.reset_index(drop=True)
+        rows = []
+        for row in self.list_runs().to_dict("records"):
+            found = self._known.get(str(row["run"]))
+            if row["state"] == "finished" and row["best"] and found:
+                metric = found.plan["objectives"][0][0]
+                rows.append((row["run"], row["title"], row["best"], metric, row["objective"]))
+        return pd.DataFrame(rows[:n], columns=["run", "title", "key", "objective", "value"])
 
     def select(self, sql: str) -> pd.DataFrame:
         """What a person asks in SQL: one SELECT, read-only, 2 s and 100,000 rows at most.

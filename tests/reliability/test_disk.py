@@ -180,6 +180,20 @@ def test_37_strange_names_are_ignored_and_links_are_not_followed(home: Path) -> 
         launch.folder("20260101-000000-abcdef")
 
 
+def test_33_a_run_that_becomes_readable_is_read_again_at_the_next_start(home: Path) -> None:
+    run = launch.start(spec(3))
+    finish(run)
+    code = "from nascore.runs.store import Store; s = Store(tick=0); s.refresh();"
+    code += "print(s.list_runs()['state'][0]); s.close()"
+    other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert other.stdout == "unreadable\n"  # that process does not know the toys
+    store = Store(tick=0)
+    assert store.run(run).state == "finished"
+    assert (store.tried(run)["key"] != "").all()
+    assert len(store.tried(run)) == 3
+    store.close()
+
+
 @pytest.mark.parametrize("damage", ["zeros", "text", "wal", "newer"])
 def test_38_a_damaged_index_is_set_aside_and_built_again(home: Path, damage: str) -> None:
     run = launch.start(spec(6))
@@ -231,7 +245,8 @@ def test_39_a_second_app_works_from_memory_and_says_so(home: Path) -> None:
 
 def test_40_an_index_killed_while_it_reads_in_ends_up_as_a_full_rebuild(home: Path) -> None:
     runs = [launch.start(spec(60, seconds=0.005, seed=i)) for i in range(2)]
-    code = "from nascore.runs.store import Store; import time; s = Store(tick=0.005); time.sleep(3600)"
+    code = "from tests.runs import toy_parts; toy_parts.enter(); from nascore.runs.store import Store;"
+    code += "import time; s = Store(tick=0.005); time.sleep(3600)"
     rng = random.Random(5)
     for _ in range(4):
         reader = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
@@ -249,7 +264,7 @@ def test_40_an_index_killed_while_it_reads_in_ends_up_as_a_full_rebuild(home: Pa
         "select * from metric order by run, seq, name",
         "select * from notes order by run, seq, text",
     ):
-        assert kept.select(sql).equals(fresh.select(sql))
+        assert kept.select(sql).to_dict("records") == fresh.select(sql).to_dict("records")
     assert kept.note == ""
     kept.close()
     fresh.close()

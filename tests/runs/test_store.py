@@ -150,6 +150,15 @@ def test_the_log_ends_with_the_latest_and_tells_of_failures(opened: Callable[...
     assert len(s.log(run, limit=2)) == 2
 
 
+def test_the_best_of_finished_runs_are_named(opened: Callable[..., Store]) -> None:
+    run = finished(4)
+    s = opened()
+    s.refresh()
+    row = s.best().iloc[0]
+    assert (row["run"], row["objective"]) == (run, "error")
+    assert row["value"] == s.tried(run)["error"].min()
+
+
 def test_events_since_gives_only_later_ones(opened: Callable[..., Store]) -> None:
     run = finished(4)
     assert [r["seq"] for r in opened().events_since(run, 3, limit=2)] == [4, 5]
