@@ -78,8 +78,10 @@ class Memo:
         self.spent: dict[str, float] = {}
 
     def bare(self) -> Memo:
-        """The same folder without the answers: what a helper process needs."""
-        return Memo(self.folder)
+        """The same folder and what was spent, without the answers: what a helper process needs."""
+        memo = Memo(self.folder)
+        memo.spent = dict(self.spent)
+        return memo
 
     def _file(self, name: str) -> Path:
         assert self.folder is not None  # noqa: S101 -- callers have looked
