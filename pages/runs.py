@@ -98,9 +98,11 @@ def one(summary: Summary) -> None:
 page_setup("Runs")
 if run_id := st.query_params.get("run"):
     found = stores.run(run_id)
+    links.settle(run=run_id)
     if found is not None:
         one(found)
     else:
         gone(run_id)
 else:
+    links.settle(run="")
     everything()

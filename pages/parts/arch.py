@@ -127,14 +127,13 @@ def edge_names(graph: Graph) -> dict[str, str]:
 
 
 def edge_table(graph: Graph, options: Mapping[str, str]) -> pd.DataFrame:
-    """A row an edge: where, operation, params, multiply-adds, and whether it carries nothing."""
+    """A row an edge: where, operation, params, multiply-adds."""
     rows = [
         {
             "edge": f"{e.source} to {e.target}",
             "op": [options.get(e.op, e.op)],
             "params": e.params,
             "flops": e.flops,
-            "note": "carries nothing to the output" if e.dead else "",
         }
         for e in graph.edges
     ]

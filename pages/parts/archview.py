@@ -129,8 +129,6 @@ def _edges(graph_: Graph, t: Tokens, brief: bool) -> None:
         )
         labels = {e.op: op_label(e.op) for e in graph_.edges}
         frame = arch.edge_table(graph_, labels)
-        if not frame["note"].any():
-            frame = frame.drop(columns="note")
         st.dataframe(
             frame,
             hide_index=True,
@@ -142,7 +140,6 @@ def _edges(graph_: Graph, t: Tokens, brief: bool) -> None:
                 "op": tables.op_column("Operation", [e.op for e in graph_.edges], t),
                 "params": st.column_config.NumberColumn("Params", format="compact", width=70),
                 "flops": st.column_config.NumberColumn("Multiply-adds", format="compact", width=90),
-                "note": "Note",
             },
         )
 

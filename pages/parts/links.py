@@ -27,3 +27,17 @@ def link(page: str, label: str, icon: str = "", **query: str) -> None:
         st.page_link(page, label=label, query_params=said or None, **more)
     except (StreamlitAPIException, KeyError):
         st.markdown(label, width="content")
+
+
+def settle(**query: str) -> None:
+    """Puts what is open into the browser's address; an empty value takes its name out.
+
+    A link to the page that is open changes what the server knows of the address, not what the browser shows.
+    """
+    for name, value in query.items():
+        if st.session_state.get(f"settled_{name}", "") != value:
+            if value:
+                st.query_params[name] = value
+            else:
+                st.query_params.clear()
+            st.session_state[f"settled_{name}"] = value

@@ -33,8 +33,7 @@ def opened() -> Look | None:
     look = Look(space, name, shape, data, found)
     if why := space.invalid(found):
         raise BadInput(f"architecture: {why}")
-    if query["arch"] != look.key and spaces.size(space) <= spaces.ENUMERABLE:
-        st.query_params["arch"] = look.key
+    links.settle(arch=look.key if spaces.size(space) <= spaces.ENUMERABLE else query["arch"])
     return look
 
 
