@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.spaces import cell, nasbench201
+from nascore.spaces import cell, nasbench201, nats_size
 
 SPACES: dict[str, type[Any]] = {
     "cell": cell.Cell,
     "nasbench201": nasbench201.Nasbench201,
+    "nats_size": nats_size.NatsSize,
 }
