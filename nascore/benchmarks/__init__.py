@@ -1,0 +1,1 @@
+"""Benchmark tables and the readers of the field's files."""
