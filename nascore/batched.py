@@ -412,7 +412,7 @@ class Batched(nn.Module):
 
 def rows_like(tensor: Tensor, whole: Tensor, part: Tensor) -> Tensor:
     """The rows of `tensor` that `part` is of `whole`."""
-    at = (part.storage_offset() - whole.storage_offset()) // max(whole[0].numel(), 1)
+    at = int(part.storage_offset() - whole.storage_offset()) // max(whole[0].numel(), 1)
     return tensor[at : at + len(part)]
 
 

@@ -179,7 +179,7 @@ class Chunk:
             self.optimizer.zero_grad(set_to_none=True)
             total = total + each.detach()
             count += 1
-        return _row_means(total / max(count, 1))
+        return row_means(total / max(count, 1))
 
     def _losses(self, out: Tensor, batch: Batch) -> Tensor:
         """(members, n, classes) -> (members, n) losses."""
@@ -195,8 +195,8 @@ class Chunk:
         batch = self.problem.task.whole(split, self.problem.device)
         pieces = [self.net(x) for x in batch.x.split(PIECE)]  # type: ignore[union-attr] -- images, one tensor
         out = torch.cat(pieces, 1)
-        wrong = out.argmax(-1) != batch.y
-        return _row_means(wrong.float()), _row_means(self._losses(out, batch))
+        wrong = out.argmax(-1).ne(batch.y)  # type: ignore[arg-type] -- labels
+        return row_means(wrong.float()), row_means(self._losses(out, batch))
 
     def finish(self) -> None:
         """Judges on the test part."""
@@ -240,6 +240,6 @@ def _repeated(y: Any, k: int) -> Tensor:
     return y.repeat(k, *[1] * (y.dim() - 1))
 
 
-def _row_means(x: Tensor) -> list[float]:
+def row_means(x: Tensor) -> list[float]:
     """Row by row: the last bits of a mean over a matrix depend on how many rows it has."""
     return torch.stack([row.mean() for row in x]).tolist()

@@ -91,7 +91,7 @@ class _Call:
     def __init__(self, by: Trained, problem: Problem, archs: Sequence[Arch]) -> None:
         self.by, self.problem, self.space, self.archs = by, problem, problem.space, list(archs)
         self.length = by.length(problem)
-        self.left = {unit: problem.left(unit) for unit in ("seconds", "epochs")}
+        self.left = problem.left("seconds")
         self.own: dict[Arch, dict[str, float]] = {}
 
     def events(self) -> Iterator[Step | Tried]:
@@ -166,10 +166,10 @@ class _Call:
             values = chunk.epoch()
             yield Step(phase, chunk.done - 1, values)
             spent = sum(r.wall for r in chunk.records)
-            if spent > self.left["seconds"] and chunk.done < self.length:
+            if spent > self.left and chunk.done < self.length:
                 raise OutOfBudget("the budget of seconds is spent")
         chunk.finish()
-        self.left["seconds"] -= spent
+        self.left -= spent
         if self.by.keep and self.length < self.problem.recipe.epochs:
             for i in chunk.healthy:
                 self.problem.memo.save(self._name(archs[i], self.length), chunk.state(i))
@@ -202,8 +202,8 @@ class _Call:
         from nascore.evaluators.chunk import train_alone
 
         keep = self.by.keep and self.length < self.problem.recipe.epochs
-        record = yield from train_alone(self.problem, arch, self.length, keep, self.left["seconds"])
-        self.left["seconds"] -= record.wall
+        record = yield from train_alone(self.problem, arch, self.length, keep, self.left)
+        self.left -= record.wall
         yield from self._told(record, groups[arch])
 
 

@@ -137,7 +137,8 @@ def _timed(net: nn.Module, x: Tensor) -> tuple[float, float]:
     net(x)
     if x.is_cuda:
         torch.cuda.synchronize()
-        return (time.perf_counter() - wall,) * 2
+        seconds = time.perf_counter() - wall
+        return seconds, seconds
     return time.process_time() - cpu, time.perf_counter() - wall
 
 

@@ -27,7 +27,9 @@ class Naswot(Proxy):
         """(n,) log |det K|, in training mode as published; -1e10 where two images have one code."""
         import torch
 
-        return torch.stack([log_determinant(agreement(net, batch.x)) for net in nets])
+        x = batch.x
+        assert isinstance(x, torch.Tensor)  # noqa: S101 -- images are one tensor
+        return torch.stack([log_determinant(agreement(net, x)) for net in nets])
 
 
 def agreement(net: nn.Module, x: Tensor) -> Tensor:

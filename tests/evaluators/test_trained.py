@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nascore.errors import BadInput, OutOfBudget
-from nascore.evaluators.chunk import fresh
+from nascore.evaluators.chunk import fresh, row_means
 from nascore.evaluators.trained import Trained, too_big
 from nascore.events import Note, Step, Tried
 from nascore.kinds import knob
@@ -51,6 +51,12 @@ def test_an_answer_is_the_same_bits_alone_and_in_any_company() -> None:
     for chunk, order in ((1, ARCHS), (2, ARCHS[::-1]), (3, ARCHS)):
         other = judged(problem(evaluator=Trained(chunk=chunk)), order)
         assert all(same(together[a], other[a]) for a in ARCHS)
+
+
+def test_the_mean_of_a_row_has_the_same_bits_in_any_matrix() -> None:
+    x = torch.rand(27, 397, generator=torch.Generator().manual_seed(0))
+    for rows in (1, 2, 3, 5, 8, 13):
+        assert row_means(x[:rows]) == row_means(x)[:rows]
 
 
 def test_training_together_is_training_alone() -> None:
