@@ -241,5 +241,5 @@ def _repeated(y: Any, k: int) -> Tensor:
 
 
 def row_means(x: Tensor) -> list[float]:
-    """Row by row: the last bits of a mean over a matrix depend on how many rows it has."""
+    """Row by row: how a matrix is summed depends on its layout, and so may the last bits."""
     return torch.stack([row.mean() for row in x]).tolist()
