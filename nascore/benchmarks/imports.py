@@ -11,7 +11,9 @@ import fcntl
 import json
 import os
 import shutil
+import struct
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -204,7 +206,8 @@ def preview(
         CSV or Parquet file `mapping`, as guessed or given and guessed.
     """
     real = check_path(path, roots)
-    source = detect(real, mapping)
+    with _guarded(real.name):
+        source = detect(real, mapping)
     out: dict[str, Any] = {
         "format": source.format,
         "title": source.title,
@@ -219,7 +222,7 @@ def preview(
         shown = first.head(rows)
         out |= {"mapping": found.to_json(), "skipped": {}}
     else:
-        piece = next(source.read(0))
+        piece = next(_pieces(source, 0, real.name))
         import pandas as pd
 
         shown = pd.DataFrame(piece.runs[:rows] if len(piece.runs) else piece.archs[:rows])
@@ -264,9 +267,10 @@ def import_path(
     folder = target.with_name(f".import-{name}")
     with _held(folder):
         try:
-            source = detect(real, mapping, space)
+            with _guarded(real.name):
+                source = detect(real, mapping, space)
             resumed = _prepare(folder, real, mapping)
-            _read_parts(source, folder, on_progress or (lambda p: None), should_stop or (lambda: False))
+            _read_parts(source, folder, real.name, on_progress, should_stop)
             if on_progress:
                 on_progress(Progress(1, 1, None, "writing"))
             table, reasons = _finish(source, folder, name, home)
@@ -340,15 +344,46 @@ def _last(folder: Path) -> int:
     return int(json.loads((parts[-1] / "done.json").read_text("utf-8"))["at"]) if parts else 0
 
 
+@contextmanager
+def _guarded(name: str) -> Iterator[None]:
+    """Turns what a reader meets in a damaged file into a refusal.
+
+    A reader checks what it can, but a flipped bit may stand anywhere: these are the errors of decoding and of
+    values of another type than the format has.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        text = " ".join(str(error).split())[:120]
+        raise BadInput(f"{name}: damaged, or not what it seems ({type(error).__name__}: {text})") from error
+    except (EOFError, MemoryError, RecursionError, NotImplementedError, zlib.error, struct.error) as error:
+        raise BadInput(f"{name}: damaged, cut off or of a kind that is not read here") from error
+
+
+def _pieces(source: Source, start: int, name: str) -> Iterator[Piece]:
+    """The source's pieces, guarded."""
+    found = source.read(start)
+    while True:
+        with _guarded(name):
+            piece = next(found, None)
+        if piece is None:
+            return
+        yield piece
+
+
 def _read_parts(
-    source: Source, folder: Path, tell: Callable[[Progress], None], should_stop: Callable[[], bool]
+    source: Source,
+    folder: Path,
+    name: str,
+    tell: Callable[[Progress], None] | None,
+    should_stop: Callable[[], bool] | None,
 ) -> None:
     parts = _parts(folder)
     if parts and json.loads((parts[-1] / "done.json").read_text("utf-8"))["whole"]:
         return
     start, begun, first, flushed = _last(folder), time.monotonic(), None, time.monotonic()
     waiting: list[Piece] = []
-    for piece in source.read(start):
+    for piece in _pieces(source, start, name):
         waiting.append(piece)
         first = piece.done if first is None else first
         full = sum(len(p.runs) + len(p.archs) for p in waiting) > PART_ROWS
@@ -358,8 +393,9 @@ def _read_parts(
             waiting, flushed = [], time.monotonic()
         spent, gone = time.monotonic() - begun, piece.done - start
         left = spent / gone * (piece.total - piece.done) if gone > 0 and piece.total else None
-        tell(Progress(piece.done, piece.total, left))
-        if should_stop():
+        if tell:
+            tell(Progress(piece.done, piece.total, left))
+        if should_stop and should_stop():
             if waiting:
                 _write_part(folder, waiting, whole=False)
             raise Stopped(f"stopped at {piece.done:,} of {piece.total:,}; the same import goes on from there")
@@ -675,12 +711,32 @@ def _run_table(runs: Frame, names: list[str]) -> pa.Table | None:
     return rest.add_column(0, "key", keys).add_column(0, "row", rows)
 
 
+class _Repeats:
+    """Numbers for curves whose source names no seed, in a few bytes an arch: there may be millions."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.seen: dict[tuple[Any, ...], np.ndarray[Any, Any]] = {}
+
+    def number(self, rows: list[int], where: list[tuple[Any, ...]], seeds: list[int | None]) -> list[int]:
+        """(n,) seeds; where there is none, how often this arch stood there before."""
+        out = []
+        for row, place, seed in zip(rows, where, seeds, strict=True):
+            if seed is None:
+                if place not in self.seen:
+                    self.seen[place] = np.zeros(self.rows, np.uint16)
+                seed = int(self.seen[place][row])
+                self.seen[place][row] += 1
+            out.append(seed)
+        return out
+
+
 def _curve_pieces(parts: list[Path], known: _Archs, names: list[str]) -> Iterator[pa.Table]:
     """The curves of one part after the other, with rows, keys and numbered repeats."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    repeats: dict[tuple[Any, ...], int] = {}
+    repeats = _Repeats(len(names))
     every = pa.array(names)
     for part in parts:
         file = part / "curves.parquet"
@@ -690,10 +746,8 @@ def _curve_pieces(parts: list[Path], known: _Archs, names: list[str]) -> Iterato
         rows = known.rows(table["arch"].to_pylist())
         seeds = table["seed"].to_pylist()
         if None in seeds:
-            columns = (rows.tolist(), *(table[c].to_pylist() for c in ("data", "epochs", "metric")))
-            for i, where in enumerate(zip(*columns, strict=True)):
-                if seeds[i] is None:
-                    seeds[i] = repeats[where] = repeats.get(where, -1) + 1
+            where = zip(*(table[c].to_pylist() for c in ("data", "epochs", "metric")), strict=True)
+            seeds = repeats.number(rows.tolist(), list(where), seeds)
         at = table.column_names.index("seed")
         table = table.set_column(at, "seed", pa.array(seeds, pa.int32()))
         table = table.drop_columns("arch").filter(pa.array(rows >= 0))

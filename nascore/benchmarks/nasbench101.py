@@ -180,7 +180,8 @@ def _add(piece: Piece, payload: bytes) -> None:
     last = evaluations[-1]
     values = {n: last.get(n) for n in NAMES.values() if n != "seconds"}
     where = {"arch": arch, "data": "cifar10", "seed": None, "epochs": epochs}
-    piece.archs.append({"arch": arch, "module_hash": str(module)})
+    if not piece.archs or piece.archs[-1]["arch"] != arch:
+        piece.archs.append({"arch": arch, "module_hash": str(module)})
     piece.runs.append({**where, **values, "train_seconds": seconds or last.get("seconds"), "params": params})
     for name in values:
         curve = [e.get(name, float("nan")) for e in evaluations]
