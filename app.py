@@ -113,7 +113,7 @@ def _select(body: bytes) -> dict[str, Any]:
     if not isinstance(asked, dict) or not isinstance(asked.get("sql"), str):
         raise BadInput('sql: expected {"sql": "SELECT ..."}')
     frame = stores.owner().select(asked["sql"])
-    rows = json.loads(frame.to_json(orient="values", date_format="iso"))
+    rows = json.loads(frame.to_json(orient="values", date_format="iso") or "[]")
     return {"columns": [str(c) for c in frame.columns], "rows": finite(rows)}
 
 

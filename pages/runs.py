@@ -29,7 +29,7 @@ def everything() -> None:
     @st.fragment(run_every=stores.pace() if live else None)
     def listed() -> None:
         now = stores.runs()
-        if live and not now["state"].isin(stores.LIVE).any():
+        if live and not bool(now["state"].isin(stores.LIVE).any()):
             st.rerun()
         table, columns = tables.runs(now)
         event: Any = st.dataframe(

@@ -1,5 +1,9 @@
 """The tabs of the Architecture page: neighbors, runs that tried it, family, equal networks, texts."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportReturnType=false
+# (the types that pandas gives its selections are unions of all that they could be)
+
 from __future__ import annotations
 
 from typing import Any

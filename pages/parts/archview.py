@@ -1,5 +1,9 @@
 """What stands above the tabs of the Architecture page: numbers, cell, network."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportReturnType=false
+# (the types that pandas gives its selections are unions of all that they could be)
+
 from __future__ import annotations
 
 from typing import Any

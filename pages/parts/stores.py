@@ -3,6 +3,10 @@
 Errors and accuracies come as shares of one and leave as percents, which is how every page writes them.
 """
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportReturnType=false
+# (the types that pandas gives its selections are unions of all that they could be)
+
 from __future__ import annotations
 
 import secrets

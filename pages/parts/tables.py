@@ -1,5 +1,9 @@
 """Tables of runs and of what they tried, with the columns that show them well."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportReturnType=false
+# (the types that pandas gives its selections are unions of all that they could be)
+
 from __future__ import annotations
 
 import datetime
