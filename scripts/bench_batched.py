@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
-from nascore.evaluators.chunk import Chunk, fresh
+from nascore.chunk import Chunk, fresh
 from nascore.evaluators.trained import Trained
 from nascore.problem import Problem
 from nascore.recipe import train

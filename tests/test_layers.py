@@ -18,7 +18,7 @@ BELOW: dict[str, set[str]] = {
     "recipes": {"core"},
     "proxies": {"core"},
     "measures": {"core"},
-    "benchmarks": {"core"},
+    "benchmarks": {"spaces", "core"},  # a format belongs to a space
     "view": {"core"},
     "predictors": {"proxies", "core"},
     "evaluators": {"engines", "benchmarks", "proxies", "predictors", "measures", "core"},

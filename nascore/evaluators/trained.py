@@ -19,7 +19,7 @@ from nascore.kinds import EvaluationProtocol, Evaluator, knob
 from nascore.space import Arch, key
 
 if TYPE_CHECKING:
-    from nascore.evaluators.chunk import Record
+    from nascore.chunk import Record
     from nascore.problem import Problem
 
 MOST_PARAMS = 50_000_000
@@ -155,7 +155,7 @@ class _Call:
     def _chunk(
         self, members: list[tuple[Arch, Any]], groups: dict[Arch, list[Arch]]
     ) -> Iterator[Step | Tried]:
-        from nascore.evaluators.chunk import Chunk
+        from nascore.chunk import Chunk
 
         archs = [a for a, _ in members]
         net = self.space.batched(archs, self.problem.task.shape)
@@ -199,7 +199,7 @@ class _Call:
 
     def _alone(self, arch: Arch, groups: dict[Arch, list[Arch]]) -> Iterator[Step | Tried]:
         """The slow way, for recipes with parts and spaces without a program: one module, `recipe.train`."""
-        from nascore.evaluators.chunk import train_alone
+        from nascore.chunk import train_alone
 
         keep = self.by.keep and self.length < self.problem.recipe.epochs
         record = yield from train_alone(self.problem, arch, self.length, keep, self.left)

@@ -52,7 +52,7 @@ class ZeroCost(Evaluator):
         """One `Tried` an arch; `spent` are its own seconds."""
         import time
 
-        from nascore.evaluators.chunk import fresh, one_batch
+        from nascore.chunk import fresh, one_batch
         from nascore.evaluators.trained import free_metrics
 
         batch = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nascore.evaluators.chunk import fresh, one_batch
+from nascore.chunk import fresh, one_batch
 from nascore.evaluators.zero_cost import ZeroCost
 from nascore.problem import Problem
 from nascore.proxies import PROXIES

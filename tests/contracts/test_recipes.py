@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from nascore.chunk import fresh
 from nascore.codec import from_json, to_json
-from nascore.evaluators.chunk import fresh
 from nascore.evaluators.trained import Trained
 from nascore.problem import Problem
 from nascore.recipe import Trainer, train

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from nascore.chunk import fresh, row_means
 from nascore.errors import BadInput, OutOfBudget
-from nascore.evaluators.chunk import fresh, row_means
 from nascore.evaluators.trained import Trained, too_big
 from nascore.events import Note, Step, Tried
 from nascore.kinds import knob
@@ -78,7 +78,7 @@ def test_a_recipe_with_parts_trains_alone_and_agrees() -> None:
 
 
 def test_metrics_are_those_of_the_task_on_the_trained_network() -> None:
-    from nascore.evaluators.chunk import Chunk
+    from nascore.chunk import Chunk
 
     p = problem()
     archs = [MIXED, CONV]
@@ -165,7 +165,7 @@ def test_answers_come_in_the_order_asked_and_steps_between() -> None:
 
 
 def test_a_diverging_network_fails_alone() -> None:
-    from nascore.evaluators.chunk import Chunk
+    from nascore.chunk import Chunk
 
     p = problem()
     healthy = judged(problem(), [MIXED])[MIXED]
