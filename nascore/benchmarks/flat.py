@@ -54,6 +54,7 @@ DATA = ("dataset", "device", "framework", "task", "data", "benchmark")
 INDICES = re.compile(
     r"(.*_)?(index|idx|id|hash|count|resolution|n_epochs|n_vertices)|batch_size|step|adjacency|op_codes"
 )
+RESERVED = {"arch", "data", "index", "seed", "epochs", "epoch", "row", "key", "text"}
 MISSING = {"", "nan", "na", "n/a", "none", "null", "inf", "-inf", "infinity", "-infinity", "+inf"}
 MAX_FIELD = 1 << 20
 
@@ -362,7 +363,7 @@ def _claims(frame: Frame, arch: Sequence[str], how: str) -> Space | None:
 def _metrics(given: Any, frame: Frame, taken: set[str]) -> dict[str, dict[str, Any]]:
     columns = [str(c) for c in frame.columns]
     if given is None:
-        left = [c for c in columns if c not in taken and _is_number(frame[c])]
+        left = [c for c in columns if c not in taken | RESERVED and _is_number(frame[c])]
         found = {c: {} for c in left if not INDICES.fullmatch(c.lower())}
         if not found:
             raise BadInput(
@@ -373,6 +374,10 @@ def _metrics(given: Any, frame: Frame, taken: set[str]) -> dict[str, dict[str, A
     if not isinstance(about, dict) or not about:
         raise BadInput("mapping.metrics: expected a list of columns, or an object of column -> what it is")
     for name, one in about.items():
+        if name in RESERVED:
+            raise BadInput(
+                f"mapping.metrics: a metric cannot come from a column called {name!r}; rename the column"
+            )
         _columns(name, columns, "mapping.metrics")
         if not isinstance(one, dict) or one.get("direction", "") not in ("", "min", "max"):
             raise BadInput(f"mapping.metrics.{name[:80]}: expected an object with direction min or max")

@@ -26,6 +26,7 @@ import numpy as np
 from nascore.benchmarks import (
     flat,
     hw_latency,
+    logs,
     nasbench101,
     nasbench201,
     nasbench_graph,
@@ -62,6 +63,7 @@ READERS: tuple[ModuleType, ...] = (
     suite_zero,
     transnas,
     hw_latency,
+    logs,
     flat,
 )
 PACKAGE = "nas-bench-graph"  # stands for the files of the installed package
@@ -513,6 +515,8 @@ def space_json(space: Space) -> dict[str, Any]:
     from nascore.spaces import SPACES
 
     names = {cls: name for name, cls in SPACES.items()}
+    if type(space) not in names:
+        raise BadInput(f"{type(space).__name__} is no space that a table can name; give the whole space")
     values = {f.name: getattr(space, f.name) for f in knobs(type(space))}
     return {"name": names[type(space)], "knobs": json.loads(json.dumps(values))}
 
