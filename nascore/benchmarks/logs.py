@@ -1,8 +1,8 @@
 """Logs and look-up tables as their publishers left them: NAS-Bench-NLP, SpikeNAS-Bench, Once-for-All.
 
 NAS-Bench-NLP (Klyuchnikov et al., 2022) is a zip of one JSON a run with lists of losses an epoch;
-SpikeNAS-Bench a text file a cell, or a folder of them; Once-for-All's latency tables are YAML of block to mean
-milliseconds, to be added up over the blocks of a network.
+SpikeNAS-Bench a text file a cell, or a folder of them; Once-for-All's latency tables are YAML of block to
+mean milliseconds, to be added up over the blocks of a network.
 """
 
 from __future__ import annotations

@@ -249,6 +249,15 @@ class Table:
         """Whether the table knows single trainings, or curves."""
         return (self.folder / f"{part}.parquet").is_file()
 
+    def whole(self, part: Literal["runs", "curves"]) -> pd.DataFrame:
+        """Every training, or every curve, of all archs; empty where there are none."""
+        import pandas as pd
+        import pyarrow.parquet as pq
+
+        if not self.has(part):
+            return pd.DataFrame()
+        return pq.read_table(self.folder / f"{part}.parquet").to_pandas()
+
     def _some(self, part: Literal["runs", "curves"], keys: list[str]) -> pd.DataFrame:
         import pandas as pd
         import pyarrow.parquet as pq

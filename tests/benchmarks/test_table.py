@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from nascore.benchmarks import documents, table
-from nascore.benchmarks.imports import space_json
+from nascore.benchmarks.assemble import space_json
 from nascore.benchmarks.table import PREFIX, Column, Draft, Table, choices_json, open_table, write_table
 from nascore.errors import BadInput, NotFound
 from nascore.kinds import EvaluationProtocol
