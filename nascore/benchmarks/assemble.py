@@ -1,6 +1,6 @@
 """From the parts of an import to its table: archs get rows and keys, trainings become means over seeds.
 
-Each arch has the row of its first mention. Metrics of runs are averaged for each data set and budget of epochs;
+Each arch has the row of its first mention. Metrics of runs are averaged for each data set and budget;
 curves pass from parts to table one part at a time.
 """
 
