@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).parent))  # pages and nascore, whatever the working directory is
 
+from nascore.benchmarks import documents
 from nascore.codec import finite, loads
 from nascore.errors import AppError, BadInput
 from nascore.runs import launch
@@ -112,7 +113,7 @@ def _select(body: bytes) -> dict[str, Any]:
     asked = loads(body)
     if not isinstance(asked, dict) or not isinstance(asked.get("sql"), str):
         raise BadInput('sql: expected {"sql": "SELECT ..."}')
-    frame = stores.owner().select(asked["sql"])
+    frame = stores.owner().select(asked["sql"], documents.asked(asked["sql"], launch.home()))
     rows = json.loads(frame.to_json(orient="values", date_format="iso") or "[]")
     return {"columns": [str(c) for c in frame.columns], "rows": finite(rows)}
 

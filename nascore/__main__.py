@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from nascore.benchmarks import documents
 from nascore.codec import arch_from_json, arch_to_json, dumps, from_json, loads, to_json
 from nascore.errors import AppError, BadInput, NotFound, NotSupported
 from nascore.graph import Graph
@@ -29,6 +30,7 @@ from nascore.runs.state import Follow, Summary, summaries
 from nascore.space import Arch, Space, array, describe, key, neighbors, parse, sample, size, tuples
 from nascore.tables import TABLES
 from nascore.task import CIFAR, Shape
+from nascore.verbs import table
 
 Document = dict[str, Any]
 KINDS = {
@@ -98,7 +100,8 @@ def parser() -> Parser:
         acts.add_argument(f"--{name}", action="store_const", const=name, dest="do", help=help)
     one.add_argument("--seed", type=int, default=None, metavar="S", help="the seed of --again")
     acts.add_argument("--rename", metavar="TITLE", help="give it another title")
-    one = verb("sql", "a SELECT over runs, tried, metric, steps, notes", do_sql)
+    table.add(verbs, Parser)
+    one = verb("sql", "a SELECT over runs, tried, metric, steps, notes and tables by name", do_sql)
     one.add_argument("query", metavar="SELECT")
     return top
 
@@ -118,6 +121,8 @@ def do_list(a: argparse.Namespace) -> Document:
     plural = next((p for p, k in KINDS.items() if a.kind in (p, k)), None)
     if plural is None:
         raise BadInput(f"kind: {a.kind[:40]!r} is none of {', '.join(KINDS)}")
+    if plural == "tables":
+        return documents.table_list()
     entries = TABLES.get(KINDS[plural], {})
     return {
         plural: [{"name": n, "summary": summary(c), "knobs": _knobs(c)} for n, c in entries.items()],
@@ -335,7 +340,7 @@ def do_sql(a: argparse.Namespace) -> Document:
     store = Store(tick=0, in_memory=True)
     try:
         store.refresh()
-        found = store.select(a.query)
+        found = store.select(a.query, documents.asked(a.query))
     finally:
         store.close()
     return {"columns": list(found.columns), "rows": [list(r) for r in found.itertuples(index=False)]}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from nascore.benchmarks import imports, table
 from nascore.benchmarks.imports import Progress
 from nascore.benchmarks.table import Table, open_table
 from nascore.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("train", "validation", "test")
 MOST_ROWS = 10_000
@@ -169,6 +173,19 @@ def table_delete(name: str, home: Path | None = None) -> dict[str, Any]:
     """`{"deleted": name}`."""
     table.delete(name, home)
     return {"deleted": name}
+
+
+def asked(sql: str, home: Path | None = None) -> dict[str, pd.DataFrame]:
+    """The tables whose names stand in a query, as `NAME`, `NAME_runs` and `NAME_curves`."""
+    words = set(re.findall(r"[a-z0-9_-]+", sql.lower()))
+    found: dict[str, pd.DataFrame] = {}
+    for one in table.list_tables(home):
+        if one.name in words:
+            found[one.name] = one.frame
+        for part in ("runs", "curves"):
+            if f"{one.name}_{part}" in words and one.has(part):
+                found[f"{one.name}_{part}"] = one.whole(part)
+    return found
 
 
 def plain(value: Any) -> Any:

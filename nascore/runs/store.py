@@ -11,7 +11,7 @@ import atexit
 import contextlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -357,8 +357,12 @@ class Store:
                 rows.append((row["run"], row["title"], row["best"], metric, row["objective"]))
         return pd.DataFrame(rows[:n], columns=["run", "title", "key", "objective", "value"])
 
-    def select(self, sql: str) -> pd.DataFrame:
+    def select(self, sql: str, more: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
         """What a person asks in SQL: one SELECT, read-only, 2 s and 100,000 rows at most.
+
+        Args:
+            sql: the query.
+            more: frames that it may ask by name beside the store's own tables.
 
         Raises:
             BadInput: it is no single SELECT, fails, takes too long or gives too much.
@@ -368,6 +372,8 @@ class Store:
         timer = threading.Timer(QUERY_SECONDS, cursor.interrupt)
         try:
             _check_select(sql)
+            for name, frame in (more or {}).items():
+                cursor.register(name, frame)
             cursor.execute("begin transaction read only")
             timer.start()
             rows = cursor.execute(sql).fetchmany(QUERY_ROWS + 1)
