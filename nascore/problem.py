@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nascore.task import Batch, Split, Task
 
 SIGNS: dict[str, Callable[[float, float], bool]] = {"<=": operator.le, ">=": operator.ge}
+UNITS = ("evaluations", "seconds", "epochs", "simulated_seconds")  # what a budget limits
 FREE = ("params", "flops")  # known of any arch before it is built
 
 
@@ -66,6 +67,9 @@ class Budget:
     evaluations: int = knob(100, 0, 10_000_000, "architectures to judge; 0 for no limit")
     seconds: float = knob(0.0, 0, 10_000_000, "seconds of evaluation; 0 for no limit")
     epochs: float = knob(0.0, 0, 1e12, "epochs of training over all architectures; 0 for no limit")
+    simulated_seconds: float = knob(
+        0.0, 0, 1e12, "seconds that training took when a table was made; 0 for no limit"
+    )
 
 
 class Memo:
@@ -188,7 +192,7 @@ class Problem:
 
     def spent_up(self) -> bool:
         """Whether any limit of the budget is reached."""
-        return min(self.left(u) for u in ("evaluations", "seconds", "epochs")) <= 0
+        return min(self.left(u) for u in UNITS) <= 0
 
     def costs(self, archs: Sequence[Arch] | Archs) -> dict[str, NDArray[np.float64]]:
         """Exact and free costs, metric -> (n,)."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.evaluators import trained, zero_cost
+from nascore.evaluators import tabular, trained, zero_cost
 
-EVALUATORS: dict[str, type[Any]] = {"trained": trained.Trained, "zero_cost": zero_cost.ZeroCost}
+EVALUATORS: dict[str, type[Any]] = {
+    "tabular": tabular.Tabular,
+    "trained": trained.Trained,
+    "zero_cost": zero_cost.ZeroCost,
+}

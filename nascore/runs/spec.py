@@ -74,7 +74,9 @@ class RunSpec:
                 raise BadInput(
                     f"constraints[{i}]: {c.metric!r} is not given by this evaluator; {', '.join(gives)} are"
                 )
-        if not (self.budget.evaluations or self.budget.seconds or self.budget.epochs):
+        if self.budget.simulated_seconds and not getattr(self.evaluator, "simulates", False):
+            raise BadInput("budget.simulated_seconds: this evaluator has no simulated clock; tabular has one")
+        if not any(getattr(self.budget, f.name) for f in fields(self.budget)):
             raise BadInput("budget: nothing may be spent; give evaluations or seconds above 0")
         if size(self.space) < 1:
             raise BadInput("space: it holds no architecture")

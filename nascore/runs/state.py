@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -242,13 +243,19 @@ class Summary:
         }
 
 
+def _spent(rows: Sequence[Row]) -> dict[str, float]:
+    """Unit -> sum; simulated seconds only where there is such a clock."""
+    units = dict.fromkeys(["seconds", "epochs", *(u for r in rows for u in r.tried.spent)])
+    return {u: sum(r.tried.spent.get(u, 0.0) for r in rows) for u in units}
+
+
 def results(tally: Tally) -> dict[str, Any]:
     """The part of a summary that changes only with the journal."""
     rows = list(tally.rows.values())
     out: dict[str, Any] = {
         "evaluations": len(rows),
         "failed": sum(bool(r.tried.failed) for r in rows),
-        "spent": {u: sum(r.tried.spent.get(u, 0.0) for r in rows) for u in ("seconds", "epochs")},
+        "spent": _spent(rows),
         "started": tally.started,
         "said": tally.said,
         "about": tally.about,
@@ -307,6 +314,7 @@ def plan(spec: RunSpec) -> dict[str, Any]:
             "evaluations": float(budget.evaluations),
             "seconds": float(budget.seconds),
             "epochs": float(budget.epochs),
+            "simulated_seconds": float(budget.simulated_seconds),
         },
     }
 

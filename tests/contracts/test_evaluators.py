@@ -16,15 +16,19 @@ from nascore.recipes.sgd_cosine import SgdCosine
 from nascore.space import tuples
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.tasks.images import Digits
+from tests.evaluators import tables
 
 torch.set_num_threads(1)
 
 
 @pytest.fixture(params=EVALUATORS)
-def problem(request) -> Problem:
+def problem(request, tmp_path, monkeypatch) -> Problem:
+    if request.param == "tabular":
+        monkeypatch.setenv("NASCOPE_HOME", str(tmp_path))
+        tables.made(tmp_path, curves=False)
     by = EVALUATORS[request.param]()
     task, recipe = Digits(train_images=64), SgdCosine(epochs=2, batch=32)
-    metric = "error" if request.param == "trained" else "score"
+    metric = "score" if request.param == "zero_cost" else "error"
     return Problem(Nasbench201(1, 8, 1, 2), task, recipe, by, (Objective(metric),))
 
 
