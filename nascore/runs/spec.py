@@ -108,8 +108,12 @@ DEFAULTS: dict[str, Any] = {
 KNOWN = {"v", "title", *OBJECTS, "objectives", "constraints", "budget", "seed", "device"}
 
 
-def from_document(data: Any) -> RunSpec:
-    """The spec of a JSON document, checked whole.
+def from_document(data: Any, check: bool = True) -> RunSpec:
+    """The spec of a JSON document.
+
+    Args:
+        data: the document.
+        check: also whether its parts fit together and what they name is there.
 
     Raises:
         BadInput: with the path of what is wrong, the value and what would be right.
@@ -123,7 +127,7 @@ def from_document(data: Any) -> RunSpec:
         raise BadInput(
             f'budget: expected an object such as {{"evaluations": 100}}, got {json.dumps(budget)[:60]}'
         )
-    return RunSpec(
+    spec = RunSpec(
         **parts,
         objectives=_objectives(data.get("objectives", [["error", "min"]])),
         constraints=_constraints(data.get("constraints", [])),
@@ -131,7 +135,8 @@ def from_document(data: Any) -> RunSpec:
         seed=_seed(data.get("seed", 0)),
         device=_device(data.get("device", "auto")),
         title=tidy(data.get("title", "")),
-    ).checked()
+    )
+    return spec.checked() if check else spec
 
 
 def _objectives(rows: Any) -> tuple[Objective, ...]:
@@ -192,12 +197,12 @@ def tidy(title: Any) -> str:
     return " ".join(line.split())[:MAX_TITLE]
 
 
-def read(text: str | bytes, changes: Sequence[str] = ()) -> RunSpec:
-    """The spec of a JSON text with `path=value` changes applied."""
+def read(text: str | bytes, changes: Sequence[str] = (), check: bool = True) -> RunSpec:
+    """The spec of a JSON text with `path=value` changes applied; `check` as in `from_document`."""
     data = upgrade(loads(text), "spec")
     for change in changes:
         set_value(data, change)
-    return from_document(data)
+    return from_document(data, check)
 
 
 def set_value(data: dict[str, Any], change: str) -> None:

@@ -11,7 +11,9 @@ from nascore.evaluators.tabular import UNKNOWN, Tabular
 from nascore.events import Tried
 from nascore.problem import Budget, Problem, search
 from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.runs import launch
 from nascore.runs.spec import from_document
+from nascore.runs.state import summary
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.spaces.nats_size import NatsSize
 from nascore.strategies.random_search import RandomSearch
@@ -163,3 +165,14 @@ def test_a_table_written_anew_is_read_anew(home: Path) -> None:
     assert one(Tabular()).failed == UNKNOWN
     tables.made(home, curves=False)
     assert one(Tabular()).failed == ""
+
+
+def test_a_run_is_still_shown_when_its_table_is_gone(home: Path) -> None:
+    tables.made(home, rows=40, curves=False)
+    spec = from_document({"v": 1, "space": ARCH, "evaluator": "tabular", "budget": {"evaluations": 4}})
+    run = launch.start(spec)
+    assert launch.ended(run, 60)
+    table.delete("nasbench_digits", home)
+    assert summary(run).state == "finished"
+    with pytest.raises(BadInput, match="no table"):
+        launch.again(run)
