@@ -38,6 +38,7 @@ ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 MAX_LIVE, MIN_FREE_BYTES = 50, 200 << 20
 START_SECONDS, FORCE_SECONDS = 20.0, 10.0
 ENDED = ("Finished", "Stopped", "Failed")
+LEAVE_SECONDS = 5.0
 
 _id_guard, _last_id = threading.Lock(), list[str]()
 _children: list[subprocess.Popen[bytes]] = []
@@ -318,6 +319,11 @@ def ended(run: str, seconds: float) -> bool:
     return True
 
 
+def has_left(run: str) -> bool:
+    """Whether the run has no worker; one that has said its last words is waited for, a few seconds at most."""
+    return not is_live(run) or (last_life(run) in (*ENDED, "Paused") and ended(run, LEAVE_SECONDS))
+
+
 def resume(run: str, retry_failed: bool = False) -> None:
     """A new worker carries on where the last one ended; with `retry_failed` it then judges again what failed.
 
@@ -326,7 +332,7 @@ def resume(run: str, retry_failed: bool = False) -> None:
         BadInput: its spec cannot be read.
     """
     place = folder(run)
-    if is_live(run):
+    if not has_left(run):
         raise Busy("the run is already running")
     if last_life(run) == "Finished" and not retry_failed:
         raise Busy("the run has finished; there is nothing to resume")
@@ -349,7 +355,7 @@ def delete(run: str) -> None:
         Busy: a worker holds it.
     """
     place = folder(run)
-    if is_live(run):
+    if not has_left(run):
         raise Busy("the run is running; stop it before you delete it")
     gone = place.with_name(f".deleted-{run}-{os.getpid()}")
     place.rename(gone)

@@ -19,10 +19,10 @@ FLOCK = "hhqqi4x"  # struct flock of Linux, 64 bits: type, whence, start, length
 
 
 def hold(file: Path) -> int | None:
-    """Takes the lock for as long as this process lives.
+    """Takes the lock until this process ends or closes what it gets.
 
     Returns:
-        The descriptor that keeps it, never to be closed; None where another process holds it.
+        The descriptor that keeps it; None where another process holds it.
     """
     fd = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

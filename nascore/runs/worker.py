@@ -90,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
     """Lives one life of the run in the folder given; the exit status is for the launcher's eyes only."""
     folder = Path(arguments[0])
     os.umask(0o077)
-    if hold(folder / "lock") is None:
+    if (lock := hold(folder / "lock")) is None:
         return BUSY
     control = Control(folder)
     journal = Journal(folder)
@@ -99,6 +99,7 @@ def main(arguments: Sequence[str]) -> int:
     except GoneError:
         return 1
     journal.close()
+    os.close(lock)  # nothing more is written, and torch takes its time to leave
     return 0
 
 

@@ -134,6 +134,15 @@ def test_a_title_is_one_line_of_at_most_120_characters(home: Path) -> None:
     assert "\u202e" not in launch.title(run)
 
 
+def test_a_run_may_be_resumed_the_moment_it_says_that_it_is_paused(home: Path) -> None:
+    run = launch.start(spec(60, seconds=0.02))
+    until(lambda: summary(run).evaluations > 2)
+    launch.pause(run)
+    until(lambda: launch.last_life(run) == "Paused")
+    launch.resume(run)  # its first worker may still be leaving
+    until(lambda: summary(run).state == "finished")
+
+
 def test_a_finished_run_is_not_resumed(home: Path) -> None:
     run = launch.start(spec(1))
     finish(run)
@@ -183,7 +192,7 @@ def test_waiting_runs_have_a_place_and_one_that_is_stopped_gives_it_up(home: Pat
     first = launch.start(spec(1000, seconds=0.05))
     until(lambda: summary(first).state == "running")
     waiting = [launch.start(spec(2)) for _ in range(3)]
-    assert queue(home) == waiting
+    until(lambda: queue(home) == waiting)
     assert [summary(r).place for r in waiting] == [1, 2, 3]
     launch.cancel(waiting[1])
     assert finish(waiting[1]) == "stopped"
