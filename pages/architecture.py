@@ -6,7 +6,7 @@ import streamlit as st
 
 from nascore.errors import AppError
 from nascore.kinds import knobs
-from pages.parts import arch, archtabs, archview, errors, opening, show, stores
+from pages.parts import arch, archtabs, archview, bencharch, errors, opening, show, stores
 from pages.parts.arch import Look
 from pages.parts.setup import page_setup
 
@@ -16,7 +16,9 @@ HOW = (
     "cannot matter: no path to the output runs through it."
 )
 TABS = (
+    ":material/scatter_plot: Benchmarks",
     ":material/hub: Neighbors",
+    ":material/show_chart: Seeds and epochs",
     ":material/science: Runs that tried it",
     ":material/family_history: Family",
     ":material/equal: Equal networks",
@@ -38,19 +40,26 @@ def body(look: Look) -> None:
         "flops": float(graph.flops),
         **(mine[0][1]["metrics"] if mine else {}),
     }
-    archview.numbers(look, ordered, graph)
+    known = bencharch.known(look)
+    archview.numbers(look, ordered, graph, known)
     archview.cell(look, graph, near, query)
     archview.network(graph)
     tabs = st.tabs(list(TABS), key="arch_tab")
     with tabs[0]:
-        archtabs.neighbors(look, near, here, source, query)
+        bencharch.panel(known)
     with tabs[1]:
-        archtabs.judgments(ordered)
+        if known:
+            bencharch.neighbors(look, known, query)
+        archtabs.neighbors(look, near, here, source, query)
     with tabs[2]:
-        archtabs.family(look, mine[0] if mine else None, query)
+        bencharch.trainings(look, known)
     with tabs[3]:
-        archtabs.equal(look, query)
+        archtabs.judgments(ordered)
     with tabs[4]:
+        archtabs.family(look, mine[0] if mine else None, query)
+    with tabs[5]:
+        archtabs.equal(look, query, known)
+    with tabs[6]:
         archtabs.texts(look)
 
 

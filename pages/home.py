@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.parts import before, compose, first, links, show, stores, tables
+from pages.parts import before, benchdata, compose, first, links, show, stores, tables
 from pages.parts.setup import page_setup
 
 LATEST = 6
+QUESTION = "Every dot is a network that was trained. Which one would you take?"
+WITHOUT_TABLE = "NAScope trains and judges networks here: compose a search, watch it, open what it found."
 ICONS = {"quick": "bolt", "pareto": "line_axis", "halving": "content_cut"}
 
 
@@ -36,6 +38,12 @@ def what_next() -> None:
     """What can be done here, a line each."""
     st.markdown("**What you can do here**")
     for icon, page, label, say in (
+        (
+            "scatter_plot",
+            links.BENCHMARKS,
+            "Browse a benchmark",
+            "Filter, brush and rank what is trained already.",
+        ),
         ("travel_explore", links.SEARCH, "Start a search", "Space, task, strategy, budget; real trainings."),
         ("monitoring", links.RUNS, "Watch it run", "Progress, curves, front, family tree, log."),
         (
@@ -71,17 +79,17 @@ def latest(frame: pd.DataFrame) -> None:
 
 
 page_setup("Home")
-show.head(
-    "Look into neural architectures",
-    "NAScope trains and judges networks on your machine: compose a search, watch it, open what it found.",
-)
-runs, names = stores.runs(), compose.ready_names()
-if runs.empty and names:
+runs, names, table = stores.runs(), compose.ready_names(), benchdata.embedded()
+show.head("Look into neural architectures", QUESTION if table else WITHOUT_TABLE)
+first_steps = runs.empty and bool(names)
+if first_steps and not table:
     show.over("No run yet. Start one of these by one click", key="ready")
     ready_searches(names)
 left, right = st.columns([2.35, 1], gap="medium")
 with left:
-    if newest := stores.latest(runs):
+    if table:
+        first.of_table(table)
+    elif newest := stores.latest(runs):
         first.of_run(newest)
     else:
         first.of_space()
@@ -89,5 +97,7 @@ with right:
     what_next()
 if len(runs):
     latest(runs)
-    show.over("Ready searches", key="ready")
+if len(runs) or (first_steps and table):
+    say = "Ready searches" if len(runs) else "No run yet. Start one of these by one click"
+    show.over(say, key="ready")
     ready_searches(names)

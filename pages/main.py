@@ -7,7 +7,10 @@ from pages.parts.setup import frame
 frame("NAScope")
 pages = {
     "": [st.Page("home.py", title="Home", icon=":material/home:", default=True)],
-    "Explore": [st.Page("architecture.py", title="Architecture", icon=":material/account_tree:")],
+    "Explore": [
+        st.Page("benchmarks.py", title="Benchmarks", icon=":material/scatter_plot:"),
+        st.Page("architecture.py", title="Architecture", icon=":material/account_tree:"),
+    ],
     "Search": [
         st.Page("search.py", title="New search", icon=":material/travel_explore:"),
         st.Page("runs.py", title="Runs", icon=":material/monitoring:"),

@@ -16,7 +16,7 @@ from nascore.codec import arch_to_json, dumps
 from nascore.runs.state import Summary
 from nascore.view import figures_arch, words
 from nascore.view.tokens import Tokens, op_label
-from pages.parts import arch, links, show, stores, tables
+from pages.parts import arch, bencharch, links, show, stores, tables
 from pages.parts.arch import Look
 from pages.parts.archview import Hit
 
@@ -159,7 +159,7 @@ def _relative(look: Look, key: str, known: dict[str, Any], query: dict[str, str]
             st.markdown(f":small[:gray[{show.plain(arch.difference(look.space, *pair), 240)}]]")
 
 
-def equal(look: Look, query: dict[str, str]) -> None:
+def equal(look: Look, query: dict[str, str], known: bencharch.Known) -> None:
     """The archs that are the same network, found when asked for."""
     canonical = look.space.canonical(look.arch)
     st.markdown("Operations that carry nothing, and equal paths in another order, give the same network.")
@@ -179,6 +179,7 @@ def equal(look: Look, query: dict[str, str]) -> None:
         return
     same = [a for a in arch.classes(look.space).get(canonical, []) if a != look.arch]
     st.markdown(f"**{len(same):,}** other architectures of this space are the same network.")
+    bencharch.equal_values(look, known, same)
     for other in same[:SHOWN_EQUAL]:
         key = spaces.key(look.space, other)
         links.link(

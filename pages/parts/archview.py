@@ -16,18 +16,19 @@ from nascore.graph import Edge, Graph
 from nascore.runs.state import Summary
 from nascore.view import scene, words
 from nascore.view.tokens import LIVE, Tokens, op_label
-from pages.parts import arch, links, show, stores, tables
+from pages.parts import arch, bencharch, links, show, stores, tables
 from pages.parts.arch import Look
 from pages.parts.graph import graph
 
 Hit = tuple[Summary, dict[str, Any]]
 
 
-def numbers(look: Look, tries: list[Hit], cell: Graph) -> None:
+def numbers(look: Look, tries: list[Hit], cell: Graph, known: bencharch.Known) -> None:
     """Four numbers, each with what it stands for."""
     cards = st.columns(4, gap="small")
     with cards[0]:
-        _judged(tries)
+        if tries or not bencharch.best_number(known):
+            _judged(tries)
     with cards[1]:
         timed = [(s, h) for s, h in tries if "latency_ms" in h["metrics"] and not h["failed"]]
         if timed:
@@ -36,7 +37,7 @@ def numbers(look: Look, tries: list[Hit], cell: Graph) -> None:
             show.number(
                 "Latency", words.ms(hit["metrics"]["latency_ms"]), f"measured on {machine}, batch of one"
             )
-        else:
+        elif not bencharch.latency_number(known):
             show.number(
                 "Latency", "not measured", "A search with latency as an objective or a limit measures it."
             )

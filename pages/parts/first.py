@@ -9,9 +9,41 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from nascore.benchmarks.table import Table
 from nascore.task import CIFAR
-from nascore.view import figures, words
-from pages.parts import arch, links, show, stores
+from nascore.view import axes, figures, figures_table, words
+from pages.parts import arch, benchask, benchdata, links, show, stores
+
+
+def of_table(table: Table) -> None:
+    """The embedded benchmark as a picture: a dot a cell, the front, the best one ringed; a click opens it."""
+    y, x = benchdata.quality(table), benchdata.cost(table)
+    up, across = benchdata.axis(table, y), benchdata.axis(table, x)
+    best, names = int(table.order(y)[0]), benchdata.numbers(table)
+    event = show.panel(
+        f"All {table.rows:,} cells of {benchdata.title(table)}",
+        "Each dot is a network that was trained and judged. Accuracy lies as the log of the error. The line "
+        "is the Pareto front: nothing beats it in both. The ring is the best. Click a dot to open it.",
+        figures_table.cloud(
+            across,
+            up,
+            show.theme(),
+            numbers=names,
+            color=benchask.default_axis(table),
+            front=benchdata.front(table, x, y),
+            ringed={best: f"cell {names[best]}"},
+            height=420,
+        ),
+        "first",
+        f"{table.rows:,} cells: {up.title} over {across.title}",
+        select="rerun",
+    )
+    said = [axes.protocol(a.column) for a in (up, across)]
+    st.markdown(" ".join(show.chip(s) for s in dict.fromkeys(said) if s))
+    if (hit := show.clicked(event)) is not None:
+        row = int(float(hit))
+        where = benchdata.query(table, row)
+        links.go(links.ARCHITECTURE if where else links.BENCHMARKS, **(where or {"table": table.name}))
 
 
 def of_run(run_id: str) -> None:

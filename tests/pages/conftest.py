@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from nascore.benchmarks import table
 from nascore.events import Chosen, Life, Note, Tried
 from nascore.runs import estimate
 from nascore.runs.journal import Journal
@@ -26,6 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     from pages.parts import stores
 
     monkeypatch.setenv("NASCOPE_HOME", str(tmp_path))
+    monkeypatch.setattr(table, "PROJECT", tmp_path / "program")  # no page depends on what is shipped
     monkeypatch.setattr(estimate, "request", lambda spec: None)  # measuring trains; that has tests of its own
     st.cache_resource.clear()
     yield tmp_path

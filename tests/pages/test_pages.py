@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from nascore.runs import launch
 from tests.pages.conftest import BROKEN, MAIN, RUN, Open, asked, raw, read, said, write_broken, write_run
 
-PAGES = ("home", "search", "runs", "architecture")
+PAGES = ("home", "search", "runs", "architecture", "benchmarks")
 
 
 @pytest.mark.parametrize("name", PAGES)
