@@ -81,12 +81,16 @@ def judged(document: dict[str, Any], slots: dict[str, Any]) -> tuple[RunSpec | N
 
 page_setup("New search")
 show.head("New search", "What shall be searched, how, and what will it cost?", HOW)
-refusal = open_form() or st.session_state.pop("spec_refused", "")
-if refusal:
-    errors.refused(refusal)
+refusal, place = open_form() or st.session_state.pop("spec_refused", ""), st.empty()
 left, right = st.columns([1.9, 1], gap="medium")
 with left:
     document, slots = fields()
+if refusal:
+    st.session_state["search_refusal"] = (refusal, document)
+said, then = st.session_state.get("search_refusal", ("", None))
+if said and then == document:  # it stands until the form is changed
+    with place.container():
+        errors.refused(said)
 spec, wrong = judged(document, slots)
 link = ""
 if spec is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -28,19 +29,38 @@ def act(verb: Callable[[str], object], run: str, said: str) -> bool:
 
 
 def buttons(summary: Summary) -> None:
-    """The buttons that fit the run's state."""
+    """The buttons that fit the run's state.
+
+    They act in callbacks: those are heard even when a refresh cuts the script off that drew the button.
+    """
     run = summary.run
     with st.container(horizontal=True, width="content", gap="small", key="acts"):
         if summary.state == "running":
-            if st.button("Pause", icon=":material/pause:", shortcut="P", key="pause"):
-                act(launch.pause, run, "Pausing: what is in training now is tried again when you resume.")
+            told = "Pausing: what is in training now is tried again when you resume."
+            more: dict[str, Any] = {"icon": ":material/pause:", "shortcut": "P", "key": "pause"}
+            st.button("Pause", on_click=asked, args=(launch.pause, run, told), **more)
         elif summary.state in RESUMABLE:
             kind = "primary" if summary.state == "interrupted" else "secondary"
-            asked = st.button("Resume", icon=":material/play_arrow:", shortcut="P", key="resume", type=kind)
-            if asked and act(launch.resume, run, "Resumed."):
-                st.rerun()
-        if summary.live and st.button("Cancel", icon=":material/stop:", key="cancel"):
-            act(launch.cancel, run, "Stopping.")
+            more = {"icon": ":material/play_arrow:", "shortcut": "P", "key": "resume", "type": kind}
+            st.button("Resume", on_click=asked, args=(launch.resume, run, "Resumed."), **more)
+        if summary.live:
+            more = {"icon": ":material/stop:", "key": "cancel"}
+            st.button("Cancel", on_click=asked, args=(launch.cancel, run, "Stopping."), **more)
+    if refusal := st.session_state.pop("run_refused", ""):
+        errors.refused(refusal)
+    if said := st.session_state.pop("run_said", ""):
+        st.toast(said)
+
+
+def asked(verb: Callable[[str], object], run: str, said: str) -> None:
+    """A button's callback: acts; what is to be said waits for the page to show it."""
+    try:
+        verb(run)
+    except AppError as error:
+        st.session_state["run_refused"] = str(error)
+    else:
+        stores.owner().refresh(run)
+        st.session_state["run_said"] = said
 
 
 def menus(summary: Summary) -> None:
