@@ -115,6 +115,17 @@ class Tabular(Evaluator):
             why = "" if source.column is None or "error" in known else "the table has no value for it"
             yield Tried(arch, {**found, **known}, self.key, spent, source.curve(rows[i]), failed=why)
 
+    def answers(self, problem: Problem) -> tuple[Table, dict[str, NDArray[np.float64]]]:
+        """The table, and what it would answer of each of its architectures, metric -> (rows,).
+
+        Raises:
+            BadInput: there is no such table, or its architectures are of another space.
+        """
+        source = self._source()
+        _check_space(source.table, problem)
+        free = problem.costs(source.table.archs)
+        return source.table, {**free, **source.rows(np.arange(source.table.rows), self.epochs)}
+
     def _source(self) -> _Source:
         try:
             for place in places():
