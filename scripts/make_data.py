@@ -7,18 +7,24 @@ python scripts/make_data.py write nasbench_digits --folder PARTS     the table i
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+import pyarrow.parquet as pq
 
-from nascore.benchmarks import build
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from nascore.benchmarks import build, made, table
+from nascore.codec import to_json
 from nascore.runs.spec import from_document
 
 TOGETHER = 64
@@ -93,19 +99,58 @@ def run(name: str, folder: Path, seeds: tuple[int, ...], processes: int) -> None
         raise SystemExit(f"a process ended with {codes}")
 
 
+def write(name: str, folder: Path, seeds: tuple[int, ...]) -> None:
+    """The table in data/tables, of all parts that are finished."""
+    problem, todo = plan(name, seeds)
+    found = build.gather(folder, todo, problem.space)
+    labels = problem.task.whole("test").y.numpy()
+    told = made.trainings(found, folder, todo, labels)
+    facts = json.loads((folder / "made.json").read_text())
+    about = {
+        "shipped": True,
+        "source": f"trained by NAScope {version()}: {describe(problem, told)}",
+        "licence": "Apache-2.0",
+        "recipe": to_json(problem.recipe),
+        "seeds": sorted(set(told.seeds.tolist())),
+        "machine": facts.get("machine", ""),
+        "cpu_seconds_per_training": round(facts["cpu_seconds"] / len(told.seeds), 3),
+    }
+    draft = made.draft(problem, told, to_json(problem.space), about=about)
+    done = table.write_table(draft, name, ROOT / "data", replace=True)
+    pq.write_table(made.bins(found), done.folder / "bins.parquet", compression="zstd", compression_level=19)
+    print(
+        f"{name}: {done.rows:,} architectures, {len(told.seeds):,} trainings, {done.size_bytes / 1e6:.1f} MB"
+    )
+
+
+def describe(problem: Any, told: made.Trainings) -> str:
+    """Data, epochs, seeds and classes in words."""
+    n, seeds = len(set(told.arch_keys.tolist())), len(set(told.seeds.tolist()))
+    return (
+        f"{problem.task.data}, {problem.recipe.epochs} epochs, {seeds} seeds, {n:,} classes of equal networks"
+    )
+
+
+def version() -> str:
+    """The program's version."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])
+
+
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train"])
+    parser.add_argument("what", choices=["train", "write"])
     parser.add_argument("name", choices=sorted(TABLES))
     parser.add_argument("--folder", type=Path, required=True, help="where the parts are kept")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="other seeds than the table's")
     parser.add_argument("--turn", type=int, default=-1, help="this process's number; -1 starts them all")
     parser.add_argument("--of", type=int, default=2, help="processes")
     args = parser.parse_args()
-    if args.turn < 0:
+    if args.what == "write":
+        write(args.name, args.folder, tuple(args.seeds))
+    elif args.turn < 0:
         run(args.name, args.folder, tuple(args.seeds), args.of)
     else:
         train(args.name, args.folder, tuple(args.seeds), args.turn, args.of)

@@ -2,7 +2,8 @@
 
 A folder `<home>/tables/<name>/` of
   table.json      name, space, choices, columns with their protocols, source, licence, what was skipped
-  archs.parquet   one row an arch: key, text, one small integer column a choice (`choice.<name>`), metrics
+  archs.parquet   one row an arch: key, text, one small integer column a choice (`choice.<name>`), metrics;
+                  `trained_row` where equal networks share trainings
   runs.parquet    one row a training: row (number in archs.parquet), key, data, seed, epochs, values
   curves.parquet  row, key, data, seed, epochs, metric, values (a list, one an epoch)
 The last two are there where the source has them. A folder is written aside and renamed.
@@ -42,6 +43,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 VERSION = 1
 DENSE = 10_000_000  # a space up to this many codes is looked up by one array access
 PREFIX = "choice."
+TRAINED_ROW = (
+    "trained_row"  # column of archs: the row of the equal network whose trainings and curves these are
+)
 Direction = Literal["min", "max", ""]
 NOTHING = EvaluationProtocol("", "", 0, "", "")
 
@@ -264,9 +268,11 @@ class Table:
 
         if not self.has(part):
             return pd.DataFrame()
-        rows = np.flatnonzero(self.frame["key"].isin(keys).to_numpy(dtype=bool)).tolist()
+        rows = np.flatnonzero(self.frame["key"].isin(keys).to_numpy(dtype=bool))
+        if TRAINED_ROW in self.frame:
+            rows = np.unique(self.frame[TRAINED_ROW].to_numpy()[rows])
         return pq.read_table(
-            self.folder / f"{part}.parquet", filters=[("row", "in", rows or [-1])]
+            self.folder / f"{part}.parquet", filters=[("row", "in", rows.tolist() or [-1])]
         ).to_pandas()
 
 
