@@ -77,12 +77,16 @@ def test_the_fitted_temperature_minimizes_the_loss() -> None:
 
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(2, 500, 4, generator=generator)
-    y = torch.randint(0, 4, (500,), generator=generator)
-    t = build.fit_temperature(logits, y)
+    y = torch.stack([torch.multinomial((z / 2).softmax(-1), 1, generator=generator)[:, 0] for z in logits])
+    t = torch.cat([build.fit_temperature(z[None], labels) for z, labels in zip(logits, y, strict=True)])
+    assert ((t > 1.3) & (t < 3)).all()
 
     def loss(at: torch.Tensor) -> torch.Tensor:
         return torch.stack(
-            [torch.nn.functional.cross_entropy(z.double() / s, y) for z, s in zip(logits, at, strict=True)]
+            [
+                torch.nn.functional.cross_entropy(z.double() / s, labels)
+                for z, s, labels in zip(logits, at, y, strict=True)
+            ]
         )
 
     assert (loss(t) <= loss(1.02 * t) + 1e-9).all()
