@@ -13,6 +13,7 @@ __all__ = ["home"]
 SHARED = Path(__file__).parents[2] / "shared" / "benchmarks"
 shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the field's files are not here")
 TEXT = ("--mapping", json.dumps({"arch": "text"}))
+ZERO = ("--set", "evaluator=zero_cost", "--set", 'objectives=[["score","max"]]')
 BEST = "|none~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
 CSV = f"""arch,test_accuracy,seconds
 |nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|,91.5,3.0
@@ -112,3 +113,45 @@ def test_an_official_file_is_imported(home: Path, capsys: pytest.CaptureFixture[
     assert ask(capsys, "table", "import", str(file), "--name", "macro")["rows"] == 6561
     found = ask(capsys, "table", "show", "macro", "--top", "1")
     assert found["rows"][0]["text"] == "22212202"  # the paper's best
+
+
+def small_space(tmp_path: Path) -> str:
+    knobs = {"cells": 1, "stages": 1, "channels": 8, "stem_stride": 2}
+    (tmp_path / "tiny.json").write_text(
+        json.dumps(
+            {
+                "v": 1,
+                "space": {"name": "nasbench201", "knobs": knobs},
+                "task": {"name": "digits", "knobs": {"train_images": 64}},
+                "recipe": {"name": "sgd_cosine", "knobs": {"epochs": 1}},
+            }
+        )
+    )
+    return str(tmp_path / "tiny.json")
+
+
+@pytest.mark.slow
+def test_a_table_is_made_of_a_sample_and_is_a_table_like_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NASCOPE_HOME", str(tmp_path / "home"))  # with workers that really train
+    (tmp_path / "home").mkdir()
+    spec = small_space(tmp_path)
+    found = ask(capsys, "table", "build", spec, "--sample", "4", "--seeds", "2", "--name", "made")
+    assert (found["state"], found["trained"], found["trainings"]) == ("finished", 4, 8)
+    shown = ask(capsys, "table", "show", "made", "--top", "1", "--by", "validation_accuracy")
+    assert shown["protocol"]["validation_accuracy"]["seeds"] == "mean of 2 seeds"
+    again = ask(capsys, "table", "save", found["run"], "--name", "made")
+    assert again["trainings"] == 8
+    assert "already" in refused(capsys, "table", "build", spec, "--sample", "4", "--name", "made")
+
+
+def test_what_cannot_be_made_is_refused_before_anything_starts(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = small_space(tmp_path)
+    assert "below 0" in refused(capsys, "table", "build", spec, "--sample", "-1")
+    assert "cannot name a table" in refused(capsys, "table", "build", spec, "--sample", "2", "--name", "../x")
+    assert "no ready spec" in refused(capsys, "table", "build", "nowhere.json")
+    assert "seeds" in refused(capsys, "table", "build", spec, *ZERO, "--seeds", "2")
+    assert ask(capsys, "runs") == {"runs": []}

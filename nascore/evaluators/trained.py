@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,17 @@ class Trained(Evaluator):
     epochs: int = knob(0, 0, 600, "stop after so many epochs of the recipe's schedule; 0 for all of them")
     chunk: int = knob(0, 0, 512, "networks trained as one program; 0 chooses by the size of their maps")
     keep: bool = knob(True, help="keep shortened trainings, so that a longer one goes on from there")
+    draw: int = knob(0, 0, 999, "which of many independent trainings: other weights and minibatches each")
 
     @property
     def key(self) -> str:
-        """`trained`, or `trained@3` after 3 epochs; chunk and keep do not change answers."""
-        return f"trained@{self.epochs}" if self.epochs else "trained"
+        """`trained`, `trained@3` after 3 epochs, `trained/draw1`; chunk and keep do not change answers."""
+        epochs, draw = f"@{self.epochs}" if self.epochs else "", f"/draw{self.draw}" if self.draw else ""
+        return f"trained{epochs}{draw}"
+
+    def drawn(self, problem: Problem) -> Problem:
+        """The problem with the streams of this draw; of draw 0 itself."""
+        return replace(problem, seed=problem.number("draw", self.draw)) if self.draw else problem
 
     def length(self, problem: Problem) -> int:
         """Epochs that are trained.
@@ -90,6 +96,7 @@ class _Call:
 
     def __init__(self, by: Trained, problem: Problem, archs: Sequence[Arch]) -> None:
         self.by, self.problem, self.space, self.archs = by, problem, problem.space, list(archs)
+        self.drawn, self.suffix = by.drawn(problem), f" draw {by.draw}" if by.draw else ""
         self.length = by.length(problem)
         self.left = problem.left("seconds")
         self.own: dict[Arch, dict[str, float]] = {}
@@ -159,8 +166,9 @@ class _Call:
 
         archs = [a for a, _ in members]
         net = self.space.batched(archs, self.problem.task.shape)
-        chunk = Chunk(self.problem, net, archs, [state for _, state in members])
+        chunk = Chunk(self.drawn, net, archs, [state for _, state in members])
         phase = f"train {key(self.space, archs[0])}" + (f" and {len(archs) - 1} more" if archs[1:] else "")
+        phase += self.suffix
         spent = 0.0
         while chunk.done < self.length and chunk.healthy:
             values = chunk.epoch()
@@ -190,7 +198,7 @@ class _Call:
         yield from (self._like(first, a) for a in archs[1:])
 
     def _name(self, arch: Arch, epochs: int) -> str:
-        return f"trained/{key(self.space, arch)}/{epochs}"
+        return f"trained/{key(self.space, arch)}/{epochs}{self.suffix}"
 
     def _kept(self, arch: Arch) -> Any:
         """The longest kept training of an arch that is not longer than what is asked, or None."""
@@ -201,10 +209,20 @@ class _Call:
         """The slow way, for recipes with parts and spaces without a program: one module, `recipe.train`."""
         from nascore.chunk import train_alone
 
-        keep = self.by.keep and self.length < self.problem.recipe.epochs
-        record = yield from train_alone(self.problem, arch, self.length, keep, self.left)
+        keep = self.by.keep and self.length < self.problem.recipe.epochs and not self.suffix
+        record = yield from _named(train_alone(self.drawn, arch, self.length, keep, self.left), self.suffix)
         self.left -= record.wall
         yield from self._told(record, groups[arch])
+
+
+def _named(events: Generator[Step, None, Record], suffix: str) -> Generator[Step, None, Record]:
+    """The events with a longer name: steps of two draws are not the same."""
+    while True:
+        try:
+            step = next(events)
+        except StopIteration as end:
+            return end.value
+        yield replace(step, phase=step.phase + suffix)
 
 
 def free_metrics(archs: Sequence[Arch], problem: Problem) -> list[tuple[Arch, dict[str, float], str]]:

@@ -223,12 +223,17 @@ def corrections(spec: RunSpec, problem: Problem, journal: Journal) -> Iterator[E
 
 
 def judge_of(spec: RunSpec, how: str) -> Any:
-    """The spec's evaluator at the fidelity that has this key, or None."""
-    if spec.evaluator.key == how:
-        return spec.evaluator
+    """The spec's evaluator at the fidelity and of the draw that have this key, or None."""
+    from dataclasses import replace
+
+    own: Any = spec.evaluator
+    if (draw := re.search(r"/draw(\d+)$", how)) and hasattr(own, "draw"):
+        own = replace(own, draw=int(draw[1]))
+    if own.key == how:
+        return own
     with contextlib.suppress(AppError):
         for epochs in range(1, 601):
-            if (judge := spec.evaluator.at(epochs)).key == how:
+            if (judge := own.at(epochs)).key == how:
                 return judge
     return None
 

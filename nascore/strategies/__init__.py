@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nascore.strategies.exhaustive import Exhaustive
 from nascore.strategies.local_search import LocalSearch
 from nascore.strategies.nsga2 import Nsga2
 from nascore.strategies.random_search import RandomSearch
@@ -16,4 +17,5 @@ STRATEGIES: dict[str, type[Any]] = {
     "regularized_evolution": RegularizedEvolution,
     "nsga2": Nsga2,
     "successive_halving": SuccessiveHalving,
+    "exhaustive": Exhaustive,
 }

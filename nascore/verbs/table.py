@@ -12,6 +12,7 @@ from nascore.benchmarks import documents
 from nascore.benchmarks.imports import Progress
 from nascore.codec import loads
 from nascore.errors import BadInput
+from nascore.verbs import build
 
 Document = dict[str, Any]
 TELL_SECONDS = 0.5
@@ -43,6 +44,7 @@ def add(verbs: Any, parser_class: type[argparse.ArgumentParser]) -> None:
     one.add_argument("name", metavar="NAME")
     one.add_argument("file", metavar="FILE", help="its ending tells the format: csv, parquet or json")
     one.add_argument("--format", default="", metavar="csv|parquet|json")
+    build.add(verb)
     one = verb("delete", "remove a table that was imported or made", do_delete)
     one.add_argument("name", metavar="NAME")
 
