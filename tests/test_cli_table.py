@@ -139,8 +139,8 @@ def test_a_table_is_made_of_a_sample_and_is_a_table_like_any(
     spec = small_space(tmp_path)
     found = ask(capsys, "table", "build", spec, "--sample", "4", "--seeds", "2", "--name", "made")
     assert (found["state"], found["trained"], found["trainings"]) == ("finished", 4, 8)
-    shown = ask(capsys, "table", "show", "made", "--top", "1", "--by", "validation_accuracy")
-    assert shown["protocol"]["validation_accuracy"]["seeds"] == "mean of 2 seeds"
+    shown = ask(capsys, "table", "show", "made", "--top", "1", "--by", "val_accuracy")
+    assert shown["protocol"]["val_accuracy"]["seeds"] == "mean of 2 seeds"
     again = ask(capsys, "table", "save", found["run"], "--name", "made")
     assert again["trainings"] == 8
     assert "already" in refused(capsys, "table", "build", spec, "--sample", "4", "--name", "made")

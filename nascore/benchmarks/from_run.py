@@ -145,11 +145,9 @@ def draw_of(tried: Tried) -> int:
 
 
 def _name(made: Made, metric: str) -> str:
-    """`error` becomes `validation_accuracy`, after the split that it was judged on."""
-    known = NAMES.get(metric, metric)
-    return (
-        f"{made.protocol.split}_{known}" if known in ("accuracy", "loss") and made.protocol.split else known
-    )
+    """`error` becomes `val_accuracy`, after the split that it was judged on, as in the embedded table."""
+    known, split = NAMES.get(metric, metric), made.protocol.split.replace("validation", "val")
+    return f"{split}_{known}" if known in ("accuracy", "loss") and split else known
 
 
 def _value(metric: str, value: float) -> float:
@@ -234,7 +232,8 @@ def _column(made: Made, name: str, seeds: str) -> Column:
         )
     unit = "%" if name.endswith("accuracy") else unit
     better: Direction = direction or "max"
-    return Column(name, words(name), unit, better, replace(said, split=split, seeds=seeds))
+    title = words(name.replace("val_", "validation_"))
+    return Column(name, title, unit, better, replace(said, split=split, seeds=seeds))
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:

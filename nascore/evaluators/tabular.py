@@ -95,7 +95,8 @@ class Tabular(Evaluator):
             return
         start, source = time.monotonic(), self._source()
         rows, exact = source.find(archs, problem)
-        given = source.rows(rows, self.epochs)
+        trained = source.trained(rows, archs, problem)
+        given = source.rows(rows, self.epochs, trained)
         free, left = problem.costs(archs), problem.left(CLOCK)
         each = (time.monotonic() - start) / len(archs)
         for i, arch in enumerate(archs):
@@ -113,7 +114,7 @@ class Tabular(Evaluator):
                 spent[CLOCK] = took
             known = {m: v for m, v in told.items() if math.isfinite(v)}
             why = "" if source.column is None or "error" in known else "the table has no value for it"
-            yield Tried(arch, {**found, **known}, self.key, spent, source.curve(rows[i]), failed=why)
+            yield Tried(arch, {**found, **known}, self.key, spent, source.curve(trained[i]), failed=why)
 
     def answers(self, problem: Problem) -> tuple[Table, dict[str, NDArray[np.float64]]]:
         """The table, and what it would answer of each of its architectures, metric -> (rows,).
@@ -180,7 +181,11 @@ class _Source:
             return None
         here = self.column.protocol
         found = [c for c in self.given if is_accuracy(c) and c.protocol.split == "test"]
-        return max(found, key=lambda c: (c.protocol.epochs, c.protocol.data == here.data), default=None)
+
+        def fits(c: Column) -> tuple[bool, int, bool]:
+            return "noise" not in c.name, c.protocol.epochs, c.protocol.data == here.data
+
+        return max(found, key=fits, default=None)
 
     def _clock(self) -> Column | None:
         """Training seconds: of the same data and length where there is a choice."""
@@ -209,15 +214,29 @@ class _Source:
             rows = np.where(exact, rows, twins)
         return rows, exact
 
-    def rows(self, rows: NDArray[np.int64], epochs: int) -> dict[str, NDArray[np.float64]]:
-        """Metrics of rows (n,), (n,) each; shares of one where the name says error or accuracy."""
+    def trained(self, rows: NDArray[np.int64], archs: Sequence[Arch], problem: Problem) -> NDArray[np.int64]:
+        """(n,) rows that have the curves: equal networks were trained once, as their representative."""
+        if self.curves is None or np.isfinite(self.curves[rows, 0]).all():
+            return rows
+        twins = self.table.lookup([problem.space.canonical(tuple(a)) for a in archs])
+        return np.where(np.isfinite(self.curves[rows, 0]) | (twins < 0), rows, twins)
+
+    def rows(
+        self, rows: NDArray[np.int64], epochs: int, trained: NDArray[np.int64] | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Metrics of rows (n,), (n,) each; shares of one where the name says error or accuracy.
+
+        Of a shorter training the error is that of the row that was trained.
+        """
         out = {c.name: self._values(c)[rows] for c in self.given}
         for name, column in self.costs.items():
             out[name] = self._values(column)[rows] * (1e6 if column.unit == "M" else 1.0)
         if self.test is not None:
             out["test_error"] = self._errors(self.test)[rows]
         if self.column is not None:
-            out["error"] = self.errors_at(epochs)[rows]
+            errors = self.errors_at(epochs)
+            known = np.isfinite(errors[rows]) if trained is not None else np.ones(len(rows), bool)
+            out["error"] = np.where(known, errors[rows], errors[rows if trained is None else trained])
         return out
 
     def _values(self, column: Column) -> NDArray[np.float64]:
@@ -283,7 +302,8 @@ class _Source:
         import pyarrow.parquet as pq
 
         here, split = self.column.protocol, self.column.protocol.split
-        names = [f"{split}_accuracy", f"{split}_error", *(["accuracy", "error"] * (split == "validation"))]
+        starts = [f"{split}_", *(["val_", ""] * (split == "validation"))]
+        names = [f"{s}{m}" for s in starts for m in ("accuracy", "error")]
         asked = [("metric", "in", names), *([("data", "=", here.data)] if here.data else [])]
         asked += [("epochs", "=", here.epochs)] if here.epochs else []
         frame = pq.read_table(file, columns=["row", "metric", "values"], filters=asked).to_pandas()

@@ -47,11 +47,11 @@ def test_metrics_are_means_over_seeds_and_equals_share_them_with_their_own_cost(
     assert table.rows == len(equal) + sum(
         SPACE.canonical(a) == SPACE.canonical(TWO) for a in np.ndindex(5, 5, 5, 5, 5, 5)
     )
-    assert table.value("validation_accuracy", equal) == pytest.approx([60.0] * len(equal))
+    assert table.value("val_accuracy", equal) == pytest.approx([60.0] * len(equal))
     assert table.value("test_accuracy", [ONE]) == pytest.approx([50.0])
     costs = SPACE.costs(np.array(equal), Digits().shape)["params"]
     assert table.value("params", equal).tolist() == costs.tolist()
-    protocol = table.columns["validation_accuracy"].protocol
+    protocol = table.columns["val_accuracy"].protocol
     assert (protocol.data, protocol.split, protocol.seeds) == ("digits", "validation", "mean of 2 seeds")
     assert table.columns["test_accuracy"].protocol.split == "test"
 
@@ -61,10 +61,10 @@ def test_every_training_and_curve_is_kept_under_its_seed(tmp_path: Path) -> None
     name = table.frame["key"][int(table.lookup([ONE])[0])]
     runs, curves = table.runs(name), table.curves(name)
     assert runs["seed"].tolist() == [0, 1]
-    assert runs["validation_accuracy"].tolist() == pytest.approx([50.0, 70.0])
+    assert runs["val_accuracy"].tolist() == pytest.approx([50.0, 70.0])
     assert [list(v) for v in curves["values"]] == [pytest.approx([10.0, 50.0]), pytest.approx([10.0, 70.0])]
-    assert set(curves["metric"]) == {"validation_accuracy"}
-    assert table.columns["validation_accuracy"].protocol.seeds == "mean of 1 to 2 seeds"
+    assert set(curves["metric"]) == {"val_accuracy"}
+    assert table.columns["val_accuracy"].protocol.seeds == "mean of 1 to 2 seeds"
 
 
 def test_what_failed_is_counted_and_not_in_it(tmp_path: Path) -> None:

@@ -99,6 +99,20 @@ def test_an_equal_network_has_the_accuracy_of_its_class_and_its_own_cost(home: P
     assert shared.metrics["params"] == problem(Tabular()).costs([DEAD])["params"][0] > known.metrics["params"]
 
 
+def test_curves_of_a_class_stand_at_the_cell_that_was_trained(home: Path) -> None:
+    whole = tables.made(home)
+    twin = tables.SPACE.canonical(DEAD)
+    curves = whole.whole("curves")
+    curves = curves[curves["row"] != int(whole.lookup([DEAD])[0])]
+    space = (whole.space, whole.about["choices"])
+    piece = tables.pa.Table.from_pandas(curves, preserve_index=False)
+    draft = table.Draft(whole.frame, tables.COLUMNS, curves=[piece], space=space)  # type: ignore[arg-type]
+    table.write_table(draft, "nasbench_digits", home, replace=True)
+    by = Tabular().at(2)
+    assert one(by, DEAD).metrics["error"] == pytest.approx(1 - (20 + 2 * sum(twin)) / 200)
+    assert one(by, DEAD).curve == one(by, twin).curve != {}
+
+
 def test_what_the_table_does_not_know_fails_alone(home: Path) -> None:
     tables.made(home, rows=10, curves=False)
     by = Tabular()
@@ -168,11 +182,12 @@ def test_a_table_written_anew_is_read_anew(home: Path) -> None:
 
 
 def test_a_run_is_still_shown_when_its_table_is_gone(home: Path) -> None:
-    tables.made(home, rows=40, curves=False)
-    spec = from_document({"v": 1, "space": ARCH, "evaluator": "tabular", "budget": {"evaluations": 4}})
+    tables.made(home, "passing", rows=40, curves=False)
+    judge = {"name": "tabular", "knobs": {"table": "passing"}}
+    spec = from_document({"v": 1, "space": ARCH, "evaluator": judge, "budget": {"evaluations": 4}})
     run = launch.start(spec)
     assert launch.ended(run, 60)
-    table.delete("nasbench_digits", home)
+    table.delete("passing", home)
     assert summary(run).state == "finished"
     with pytest.raises(BadInput, match="no table"):
         launch.again(run)
