@@ -320,7 +320,7 @@ def ended(run: str, seconds: float) -> bool:
 
 
 def has_left(run: str) -> bool:
-    """Whether the run has no worker; one that has said its last words is waited for, a few seconds at most."""
+    """Whether the run has no worker; one that has said its last words is waited for a few seconds."""
     return not is_live(run) or (last_life(run) in (*ENDED, "Paused") and ended(run, LEAVE_SECONDS))
 
 
