@@ -44,7 +44,7 @@ ACCURACIES = (
     100,
 )
 DIGITS = (1, 2, 3, 5, 7)
-TICKS = 7
+TICKS, FEWEST = 7, 3
 WIDE = 30.0  # largest over smallest from which positive values lie as log
 WHOLE = {"acc": "accuracy", "val": "validation", "valid": "validation", "flops": "multiply-adds"}
 NAMES = {
@@ -101,6 +101,9 @@ class Axis:
         low, high = float(known.min()), float(known.max())
         inside = [v for v in self._candidates(low, high) if low - 1e-9 <= v <= high + 1e-9]
         kept = _apart(self.at(inside).tolist(), inside)
+        if len(kept) < FEWEST:
+            digits = 1 - math.floor(math.log10((high - low) or 1.0))
+            kept = sorted({round(float(v), digits) for v in np.linspace(low, high, 5)})
         return self.at(kept).tolist(), [tick(v) for v in kept]
 
     def _candidates(self, low: float, high: float) -> list[float]:
@@ -144,7 +147,7 @@ def axis(column: Column, values: ArrayLike) -> Axis:
     if column.unit == "%" and column.direction == "max" and low >= 0 and 60 < high <= 100 and high - low > 5:
         errors = 100 - known
         return Axis(column, given, "error", max(float(errors[errors > 0].min(initial=100)) / 1.5, 1e-3))
-    if low > 0 and high > WIDE * low:
+    if column.unit not in ("%", "share") and low > 0 and high > WIDE * low:
         return Axis(column, given, "log")
     return Axis(column, given)
 

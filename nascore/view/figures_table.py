@@ -70,7 +70,7 @@ def cloud(
         rows = np.flatnonzero(shown)
     _dots(fig, (x, y), rows, rows if numbers is None else numbers[rows], t, color)
     if front is not None and len(front):
-        _steps(fig, px[front], py[front], y.column.direction, t)
+        _steps(fig, px[front], py[front], x.column.direction, t)
     for row, name in (ringed or {}).items():
         if fine[row]:
             ring(fig, t, (float(px[row]), float(py[row])), name, right=px[row] < np.nanmean(px[fine]))
@@ -185,7 +185,7 @@ def _steps(fig: go.Figure, x: NDArray[Any], y: NDArray[Any], direction: str, t: 
         x=x[at],
         y=y[at],
         mode="lines" if len(at) > 1 else "lines+markers",
-        line={"color": t.pick, "width": 1.6, "shape": "hv"},
+        line={"color": t.pick, "width": 1.6, "shape": "vh" if direction == "max" else "hv"},
         name=f"Pareto front, {len(at)} cell{'s' * (len(at) != 1)}",
         hoverinfo="skip",
         showlegend=True,

@@ -23,12 +23,13 @@ LINES = 3
 
 
 def more(asked: Asked) -> None:
-    """The chosen view."""
+    """The chosen view; first one that the table has something for."""
+    first = VIEWS[0] if asked.table.has("curves") else "Map" if asked.table.choices else VIEWS[-1]
     view = st.segmented_control(
         "More",
         VIEWS,
         key="bench_view",
-        default=VIEWS[0],
+        default=first,
         required=True,
         label_visibility="collapsed",
         bind="query-params",

@@ -109,7 +109,8 @@ def protocols(asked: Asked) -> None:
     parts = []
     for said, some in chips.items():
         what = ", ".join(axes.label(c).partition(" (")[0] for c in some)
-        parts.append(show.chip(f"{what}: {said}") if len(chips) > 1 else show.chip(said))
+        text = f"{what}: {said}" if len(chips) > 1 else said
+        parts.append(f":gray-badge[{show.plain(text, 240)}]")
     st.markdown(" ".join(parts))
     if found := different(columns):
         st.markdown(f":orange-badge[:material/difference: {show.plain(found, 200)}]")
