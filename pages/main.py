@@ -10,6 +10,7 @@ pages = {
     "Explore": [
         st.Page("benchmarks.py", title="Benchmarks", icon=":material/scatter_plot:"),
         st.Page("architecture.py", title="Architecture", icon=":material/account_tree:"),
+        st.Page("pareto.py", title="Pareto", icon=":material/line_axis:"),
     ],
     "Search": [
         st.Page("search.py", title="New search", icon=":material/travel_explore:"),

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from nascore.runs.state import Summary
-from pages.parts import links, runacts, runview, show, stores, tables
+from pages.parts import links, runacts, runtable, runview, show, stores, tables
 from pages.parts.setup import page_setup
 
 HOW = (
@@ -92,7 +92,10 @@ def one(summary: Summary) -> None:
             show.head(summary.title or f"Run {summary.run}", "How is it going, and what has it found?", HOW)
         runacts.menus(summary)
     st.fragment(live_part, run_every=stores.pace() if summary.live else None)(summary.run, summary.live)
-    links.link(links.RUNS, "All runs", "arrow_back")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        links.link(links.RUNS, "All runs", "arrow_back")
+        links.link(links.PARETO, "Its fronts", "line_axis", source=f"run:{summary.run}")
+        runtable.menu(summary)
 
 
 page_setup("Runs")

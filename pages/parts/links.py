@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-BENCHMARKS = "benchmarks.py"
+BENCHMARKS, PARETO = "benchmarks.py", "pareto.py"
 ARCHITECTURE, SEARCH, RUNS = "architecture.py", "search.py", "runs.py"
 
 

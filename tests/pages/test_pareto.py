@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nascore import pareto
+from nascore.benchmarks.table import open_table
 from nascore.runs import launch
 from nascore.runs.spec import from_document
 from tests.evaluators import tables
@@ -147,3 +148,18 @@ def test_igd_is_zero_where_the_run_has_seen_everything(made: Path) -> None:
     )  # type: ignore[arg-type]
     assert a.igd() == 0
     assert a.hypervolume() == a.true_hypervolume() == 8 * 4 + 7 * 2
+
+
+def test_a_run_becomes_a_table_that_can_be_browsed(visit: Open, home: Path) -> None:
+    write_run(home)
+    at = visit("runs", run=RUN)
+    at.text_input(key=f"table_name_{RUN}").set_value("mine").run()
+    at.button(key="save_table").click().run()
+    assert not at.exception
+    assert "rows are in mine" in said(at)
+    table = open_table("mine", home)
+    assert table.about["trained"] == 11  # the twelfth failed
+    again = visit("runs", run=RUN)
+    again.text_input(key=f"table_name_{RUN}").set_value("../x").run()
+    again.button(key="save_table").click().run()
+    assert "cannot name a table" in said(again)
