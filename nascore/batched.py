@@ -419,12 +419,35 @@ def rows_like(tensor: Tensor, whole: Tensor, part: Tensor) -> Tensor:
 class CellSpace(Protocol):
     """What a space of cells tells about itself (spaces/cell.py)."""
 
-    nodes: int
-    edges: tuple[tuple[int, int], ...]
-    cells: int
-    channels: int
-    stages: int
-    stem_stride: int
+    @property
+    def nodes(self) -> int:
+        """Nodes of a cell."""
+        ...
+
+    @property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """(source, target) of each edge."""
+        ...
+
+    @property
+    def cells(self) -> int:
+        """Cells in each stage."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Channels of the first stage."""
+        ...
+
+    @property
+    def stages(self) -> int:
+        """Stages."""
+        ...
+
+    @property
+    def stem_stride(self) -> int:
+        """Stride of the first convolution."""
+        ...
 
     @property
     def names(self) -> tuple[str, ...]:

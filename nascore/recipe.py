@@ -171,7 +171,8 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a restart needs."""
-        live = [p.state_dict() for p in self.parts if hasattr(p, "state_dict")]
+        keeping: list[Any] = [p for p in self.parts if hasattr(p, "state_dict")]
+        live = [p.state_dict() for p in keeping]
         steppers = {p: o.state_dict() for p, o in self.optimizers.items()}
         return {"done": self.done, "moved": self.moved, "parts": live, "optimizers": steppers}
 
