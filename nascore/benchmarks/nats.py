@@ -161,7 +161,8 @@ def training(piece: Piece, arch: str, run: tuple[str, int], result: dict[str, An
         row[name] = None if np.isnan(last) else float(last)
         if np.isfinite(values).sum() > 1:
             piece.curves.append({**where, "metric": name, "values": values})
-    row.pop("ori_test_accuracy", None), row.pop("ori_test_loss", None)
+    for name in ("ori_test_accuracy", "ori_test_loss"):
+        row.pop(name, None)
     piece.runs.append({**where, **row})
 
 
