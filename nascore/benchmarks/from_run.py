@@ -109,7 +109,7 @@ def draft_of(made: Made, tried: Iterable[Tried], *, whole: bool = True) -> Draft
     metrics = [c for c in runs.columns if c not in ("row", "key", "data", "seed", "epochs", *OWN)]
     archs, places = _archs(made, list(dict.fromkeys(t.arch for t in good)), whole)
     frame = _frame(made, archs)
-    means = runs.groupby("row")[metrics].mean()
+    means: pd.DataFrame = runs.groupby("row")[metrics].mean()  # type: ignore[assignment] -- of several columns
     for m in metrics:
         frame[m] = means[m].to_numpy()[places]
     for m, values in _costs(made, archs, good).items():

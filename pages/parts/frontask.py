@@ -35,7 +35,7 @@ def choose_source(marks: dict[str, str], mark: str) -> None:
         list(marks),
         key=key,
         on_change=take,
-        format_func=lambda m: marks.get(m, m),
+        format_func=lambda m: str(marks.get(m, m)),
         width=280,
     )
 
