@@ -181,7 +181,7 @@ def _colors(color: Axis, rows: Rows, t: Tokens) -> dict[str, Any]:
 
 def _steps(fig: go.Figure, x: NDArray[Any], y: NDArray[Any], direction: str, t: Tokens) -> None:
     at = np.argsort(x, kind="stable")
-    fig.add_scatter(
+    fig.add_scattergl(
         x=x[at],
         y=y[at],
         mode="lines" if len(at) > 1 else "lines+markers",
@@ -389,7 +389,7 @@ def seeds(noise: pd.DataFrame, a: Axis, chosen: Mask, t: Tokens, *, height: int 
     )
     order = np.argsort(x, kind="stable")
     groups = [g for g in np.array_split(order, min(24, max(1, len(order) // 20))) if len(g)]
-    fig.add_scatter(
+    fig.add_scattergl(
         x=[float(np.median(x[g])) for g in groups],
         y=[float(np.median(sd[g])) for g in groups],
         mode="lines",
@@ -519,7 +519,7 @@ def standing(rows: Sequence[tuple[str, float, str, str]], t: Tokens, *, row_heig
             hovertext=[f"{safe(name)}: {safe(value)}<br>rank {safe(rank)}"],
             hovertemplate="%{hovertext}<extra></extra>",
         )
-    fig.update_xaxes(range=[-1, 104], tickvals=[0, 25, 50, 75, 100], showgrid=False)
+    fig.update_xaxes(range=[-5, 104], tickvals=[0, 25, 50, 75, 100], showgrid=False)
     fig.update_yaxes(showgrid=False, showline=False, ticks="", autorange="reversed", tickfont_color=t.ink)
     return fig.update_layout(showlegend=False, margin_t=6)
 

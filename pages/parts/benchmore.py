@@ -71,9 +71,7 @@ def curve_panel(found: pd.DataFrame, keys: dict[str, str], name: str) -> None:
     chosen = st.selectbox(
         "Curve",
         options,
-        format_func=lambda o: (
-            f"{words.metric_title(str(o[0])).partition(' (')[0]}, {axes.named(str(o[1]))}, {o[2]} epochs"
-        ),
+        format_func=lambda o: f"{spoken(str(o[0]))}, {axes.named(str(o[1]))}, {o[2]} epochs",
         key=f"curve_{name}",
         width=380,
         label_visibility="collapsed",
@@ -82,7 +80,7 @@ def curve_panel(found: pd.DataFrame, keys: dict[str, str], name: str) -> None:
     some = found[(found["metric"] == metric) & (found["data"] == data) & (found["epochs"] == epochs)]
     groups = {label: [list(v) for v in some[some["key"] == k]["values"]] for k, label in keys.items()}
     groups, unit = in_percent({n: g for n, g in groups.items() if g}, str(metric))
-    title = words.metric_title(str(metric)).partition(" (")[0] + (f" ({unit})" if unit else "")
+    title = spoken(str(metric)) + (f" ({unit})" if unit else "")
     show.show(
         figures_table.curves(groups, show.theme(), title=title, unit=unit),
         f"curves_{name}_{metric}_{data}_{epochs}",
@@ -92,6 +90,11 @@ def curve_panel(found: pd.DataFrame, keys: dict[str, str], name: str) -> None:
     many = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]}-{seeds[-1]}"
     said = words.protocol(axes.named(str(data)), "", int(epochs), f"{many} seed{'s' * (many != '1')}", "")
     st.markdown(show.chip(said))
+
+
+def spoken(metric: str) -> str:
+    """A metric of trainings or curves as people say it, without its unit."""
+    return axes.label(Column(metric, words.metric_title(metric).partition(" (")[0]))
 
 
 def _first(option: tuple[Any, ...]) -> tuple[bool, int, str, str]:
@@ -119,9 +122,7 @@ def seed_noise(asked: Asked) -> None:
         return
     with st.container(horizontal=True):
         metrics.sort(key=lambda m: ("acc" not in m and "err" not in m, "test" not in m, "train" in m, m))
-        metric = st.selectbox(
-            "Metric", metrics, format_func=words.metric_title, key=f"noise_{table.name}", width=260
-        )
+        metric = st.selectbox("Metric", metrics, format_func=spoken, key=f"noise_{table.name}", width=260)
         where = st.selectbox(
             "Trained on",
             pairs[::-1],
@@ -137,9 +138,7 @@ def seed_noise(asked: Asked) -> None:
     unit = "%" if any(w in metric for w in ("acc", "err")) else ""
     if unit and float(several["high"].max()) <= 1.0:
         several = several.assign(**{c: 100 * several[c] for c in ("mean", "sd", "low", "high")})
-    column = Column(
-        metric, words.metric_title(metric).partition(" (")[0], unit, "max" if "acc" in metric else "min"
-    )
+    column = Column(metric, spoken(metric), unit, "max" if "acc" in metric else "min")
     values = np.full(table.rows, np.nan)
     values[several["row"]] = several["mean"]
     noise = axes.axis(column, values)

@@ -57,7 +57,7 @@ def test_filters_in_the_address_choose_and_the_rest_fades(visit: Open, home: Pat
     at = visit("benchmarks", where="edge_1_0=nor_conv_3x3")
     assert chosen(at) == f"**{n}** of 300 cells chosen"
     assert len(at.dataframe[0].value) == min(n, 100)
-    dots = [t for t in spec(at, 0)["data"] if t["type"] == "scattergl"]
+    dots = [t for t in spec(at, 0)["data"] if t["type"] == "scattergl" and t["mode"] == "markers"]
     assert len(dots) == 2  # those that fade, and the chosen
 
 

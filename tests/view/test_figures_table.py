@@ -25,7 +25,7 @@ def pair(n: int = 100) -> tuple[Axis, Axis]:
 
 
 def dots(fig: go.Figure) -> list[Any]:
-    return [t for t in fig.data if t.type == "scattergl"]
+    return [t for t in fig.data if t.type == "scattergl" and t.mode == "markers"]
 
 
 def test_accuracies_lie_as_minus_log_of_the_error_and_ticks_say_values() -> None:
@@ -102,7 +102,7 @@ def test_a_large_table_is_a_histogram_with_a_sample_of_the_chosen() -> None:
     x, y = pair(50_000)
     chosen = np.arange(50_000) < 10_000
     fig = figures_table.cloud(x, y, LIGHT, chosen=chosen, front=np.array([1, 2]))
-    assert [t.type for t in fig.data] == ["heatmap", "scattergl", "scatter"]
+    assert [t.type for t in fig.data] == ["heatmap", "scattergl", "scattergl"]
     rows = np.asarray(fig.data[1].customdata)[:, 0]
     assert len(rows) == figures_table.SAMPLE
     assert rows.max() < 10_000
