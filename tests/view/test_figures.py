@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from graphs import CONV, cell201
 
 from nascore.view import figures, figures_arch, figures_front
 from nascore.view.tokens import DARK, LIGHT
+from tests.view.graphs import CONV, cell201
 
 NONE = pd.DataFrame(columns=["index", "key", "error", "params", "failed", "parent", "value", "edge", "op"])
 

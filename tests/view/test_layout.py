@@ -5,10 +5,10 @@ from itertools import combinations, pairwise
 
 import networkx as nx
 import pytest
-from graphs import random_tracks
 
 from nascore.view import layout, scene
 from nascore.view.tokens import LIGHT
+from tests.view.graphs import random_tracks
 
 Box = tuple[float, float, float, float]
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from graphs import CONV, cell101, cell201, network
 
 from nascore.graph import Edge, Graph, Node
 from nascore.view import scene
 from nascore.view.tokens import DARK, LIGHT, OPS
+from tests.view.graphs import CONV, cell101, cell201, network
 
 SKIP = "skip_connect"
 

@@ -4,11 +4,11 @@ from base64 import b64decode
 from xml.etree import ElementTree
 
 import pytest
-from graphs import CONV, cell101, cell201, network
 
 from nascore.graph import Edge, Graph, Node
 from nascore.view import scene, svg
 from nascore.view.tokens import DARK, LIGHT
+from tests.view.graphs import CONV, cell101, cell201, network
 
 NS = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
