@@ -31,6 +31,7 @@ def knob(
     *,
     options: Sequence[str] = (),
     log: bool = False,
+    of: str = "",
 ) -> Any:
     """A dataclass field that a person may set.
 
@@ -41,8 +42,9 @@ def knob(
         help: one sentence for the form.
         options: the allowed values of a text.
         log: the form steps in powers (learning rates).
+        of: what a text names, such as "table"; the form then lists those that there are.
     """
-    about = {"low": low, "high": high, "help": help, "options": tuple(options), "log": log}
+    about = {"low": low, "high": high, "help": help, "options": tuple(options), "log": log, "of": of}
     return field(default=default, metadata=about)
 
 

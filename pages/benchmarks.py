@@ -8,7 +8,17 @@ from nascore.benchmarks import filters
 from nascore.benchmarks.table import Table
 from nascore.errors import AppError
 from nascore.view.figures_table import place
-from pages.parts import benchask, benchdata, benchimport, benchlist, benchmore, benchplots, errors, show
+from pages.parts import (
+    benchask,
+    benchdata,
+    benchimport,
+    benchlist,
+    benchmore,
+    benchplots,
+    errors,
+    links,
+    show,
+)
 from pages.parts.benchask import Asked
 from pages.parts.setup import page_setup
 
@@ -31,7 +41,7 @@ def controls(table: Table, every: list[Table], asked: Asked) -> None:
             names=lambda n: names[n],
             default=every[0].name,
             drop=benchask.OF_A_TABLE,
-            width=205,
+            width=190,
         )
         for label, param, value, default in (
             ("Up", "y", asked.y, benchdata.quality(table)),
@@ -46,7 +56,7 @@ def controls(table: Table, every: list[Table], asked: Asked) -> None:
                 names=lambda m: benchask.named(table, m),
                 default=default,
                 drop=("box",),
-                width=172,
+                width=152,
             )
         benchask.choose(
             "Color",
@@ -56,10 +66,17 @@ def controls(table: Table, every: list[Table], asked: Asked) -> None:
             table=table,
             names=lambda m: benchask.named(table, m),
             default=benchask.default_color(table),
-            width=165,
+            width=150,
         )
         benchask.open_filters(asked)
         benchimport.button()
+        make_one()
+
+
+def make_one() -> None:
+    """The way to a table of one's own: a search that judges every class of equal networks, several times."""
+    spec = '{"v":1,"strategy":"exhaustive","budget":{"evaluations":0,"seconds":36000},"title":"My benchmark"}'
+    links.link(links.SEARCH, "Make", "add", spec=spec)
 
 
 def what_takes_all(asked: Asked) -> str:
@@ -113,6 +130,7 @@ benchimport.at_work()
 table = opened(tables) if tables else None
 if not tables:
     benchimport.button()
+    make_one()
     show.empty(
         "scatter_plot",
         "There is no table yet.",

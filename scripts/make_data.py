@@ -10,11 +10,13 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,16 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from nascore.benchmarks import build, made, table
+from nascore.chunk import fresh, one_batch
 from nascore.codec import to_json
+from nascore.kinds import EvaluationProtocol
+from nascore.measures.hardware import Hardware
+from nascore.proxies import PROXIES
 from nascore.runs.spec import from_document
+from nascore.space import Arch, enumerate_archs, key, tuples
 
-TOGETHER = 64
+TOGETHER, TIMED_TOGETHER = 64, 1024
+PROXY_COLUMNS = {"synflow": "Synflow", "naswot": "NASWOT", "grad_norm": "Gradient norm"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,88 @@ def run(name: str, folder: Path, seeds: tuple[int, ...], processes: int) -> None
         raise SystemExit(f"a process ended with {codes}")
 
 
+def measure(name: str, folder: Path) -> None:
+    """Zero-cost scores of every class and latency of every different live network; resumable."""
+    import torch
+
+    torch.set_num_threads(1)
+    problem, todo = plan(name)
+    archs = list(dict.fromkeys(a for p in todo for a in p.archs))
+    for i in range(0, len(archs), TOGETHER):
+        _kept(
+            folder / f"proxies-{i:05d}.json",
+            lambda i=i: _proxies(problem, archs[i : i + TOGETHER], TABLES[name].seeds),
+        )
+    wanted = {problem.space.canonical(a) for a in archs}
+    every = tuples(enumerate_archs(problem.space))
+    alive = sorted({live(problem, a) for a in every if problem.space.canonical(a) in wanted})
+    for i in range(0, len(alive), TIMED_TOGETHER):
+        _kept(folder / f"latency-{i:05d}.json", lambda i=i: _latency(problem, alive[i : i + TIMED_TOGETHER]))
+
+
+def _kept(file: Path, compute: Callable[[], dict[str, Any]]) -> None:
+    if not file.exists():
+        aside = file.with_suffix(".tmp")
+        aside.write_text(json.dumps(compute()))
+        aside.replace(file)
+        print(file.name, flush=True)
+
+
+def live(problem: Any, arch: Arch) -> Arch:
+    """The arch with its dead edges set to the first option, none: what its built network consists of."""
+    return tuple(i if on else 0 for i, on in zip(arch, problem.space.cell.live(arch), strict=True))
+
+
+def _proxies(problem: Any, archs: list[Arch], seeds: tuple[int, ...]) -> dict[str, Any]:
+    out: dict[str, Any] = {key(problem.space, a): {} for a in archs}
+    for seed in seeds:
+        mine = replace(problem, seed=seed)
+        nets, batch = [fresh(mine, a) for a in archs], one_batch(mine, 64)
+        for proxy_name in PROXY_COLUMNS:
+            scores = PROXIES[proxy_name]().score(nets, batch, mine).tolist()
+            for a, s in zip(archs, scores, strict=True):
+                out[key(problem.space, a)].setdefault(proxy_name, []).append(s)
+    return out
+
+
+def _latency(problem: Any, archs: list[Arch]) -> dict[str, float]:
+    found = Hardware(batch=8, rounds=15).latency(archs, problem)
+    return {key(problem.space, a): f.latency_ms for a, f in zip(archs, found, strict=True)}
+
+
+def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, dict[str, float]]]:
+    """The columns that were measured beside the training, as far as they are there: key -> value."""
+    space, data = problem.space, problem.task.data
+    every = tuples(enumerate_archs(space))
+    scores: dict[str, Any] = {}
+    for file in sorted(folder.glob("proxies-*.json")):
+        scores |= json.loads(file.read_text())
+    leader = {key(space, a): key(space, space.canonical(a)) for a in every}
+    out = []
+    for name, title in PROXY_COLUMNS.items():
+        mean = {k: statistics.fmean(v[name]) for k, v in scores.items()}
+        protocol = EvaluationProtocol(data, "no training", 0, seeds, "NAScope, 64 training images")
+        values = {k: mean[c] for k, c in leader.items() if c in mean}
+        out.append((table.Column(name, title, "", "max", protocol), values))
+    times: dict[str, float] = {}
+    for file in sorted(folder.glob("latency-*.json")):
+        times |= json.loads(file.read_text())
+    protocol = EvaluationProtocol(
+        "1 core", "", 0, "", f"{Hardware(batch=8, rounds=15).protocol()}; {machine()}"
+    )
+    values = {key(space, a): times[k] for a in every if (k := key(space, live(problem, a))) in times}
+    out.append((table.Column("latency_ms", "Latency of 8 images", "ms", "min", protocol), values))
+    return [(c, v) for c, v in out if v]
+
+
+def machine() -> str:
+    """The processor's name, as the kernel tells it."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
 def write(name: str, folder: Path, seeds: tuple[int, ...]) -> None:
     """The table in data/tables, of all parts that are finished."""
     problem, todo = plan(name, seeds)
@@ -115,7 +205,8 @@ def write(name: str, folder: Path, seeds: tuple[int, ...]) -> None:
         "machine": facts.get("machine", ""),
         "cpu_seconds_per_training": round(facts["cpu_seconds"] / len(told.seeds), 3),
     }
-    draft = made.draft(problem, told, to_json(problem.space), about=about)
+    many = f"{len(TABLES[name].seeds)} seeds"
+    draft = made.draft(problem, told, to_json(problem.space), columns(problem, folder, many), about)
     done = table.write_table(draft, name, ROOT / "data", replace=True)
     pq.write_table(made.bins(found), done.folder / "bins.parquet", compression="zstd", compression_level=19)
     print(
@@ -141,14 +232,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "write"])
+    parser.add_argument("what", choices=["train", "measure", "write"])
     parser.add_argument("name", choices=sorted(TABLES))
     parser.add_argument("--folder", type=Path, required=True, help="where the parts are kept")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="other seeds than the table's")
     parser.add_argument("--turn", type=int, default=-1, help="this process's number; -1 starts them all")
     parser.add_argument("--of", type=int, default=2, help="processes")
     args = parser.parse_args()
-    if args.what == "write":
+    if args.what == "measure":
+        measure(args.name, args.folder)
+    elif args.what == "write":
         write(args.name, args.folder, tuple(args.seeds))
     elif args.turn < 0:
         run(args.name, args.folder, tuple(args.seeds), args.of)

@@ -84,7 +84,7 @@ def work(problem: Problem, todo: Sequence[Part], folder: Path, turn: int = 0, of
         found = train_part(replace(problem, seed=part.seed), part.archs)
         aside = folder / f"{part.file}.{os.getpid()}.tmp"
         with aside.open("wb") as file:
-            np.savez_compressed(file, **found)
+            np.savez_compressed(file, allow_pickle=False, **found)
         aside.replace(folder / part.file)
         yield part
 
@@ -97,12 +97,14 @@ def train_part(problem: Problem, archs: Sequence[Arch]) -> dict[str, NDArray[Any
         `curve_train_error` (n, epochs), `train_seconds`, what `judged` gives, and the logits
         (n, examples, classes) on validation and test images in half precision.
     """
+    import torch
+
     from nascore.chunk import Chunk
 
     wrong: list[Tensor] = []
 
     def watch(out: Tensor, batch: Batch) -> None:
-        wrong.append((out.argmax(-1) != batch.y).float().mean(1))
+        wrong.append(torch.ne(out.argmax(-1), batch.y).float().mean(1))  # type: ignore[arg-type] -- labels
 
     net = problem.space.batched(archs, problem.task.shape)
     chunk = Chunk(problem, net, archs, [None] * len(archs), watch)
@@ -135,7 +137,7 @@ def _closely(problem: Problem, net: Any) -> dict[str, NDArray[Any]]:
         "validation_logits": on_held.half().cpu().numpy(),
         "test_logits": on_test.half().cpu().numpy(),
         "noise_error": torch.stack(noisy, 1).cpu().numpy(),
-    } | judged(on_held, held.y, on_test, test.y)
+    } | judged(on_held, held.y, on_test, test.y)  # type: ignore[arg-type] -- labels, one tensor
 
 
 def _logits(net: Any, x: Any) -> Tensor:

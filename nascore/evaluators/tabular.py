@@ -42,7 +42,7 @@ class Tabular(Evaluator):
     has no other.
     """
 
-    table: str = knob("nasbench_digits", help="name of the table that is asked")
+    table: str = knob("nasbench_digits", help="name of the table that is asked", of="table")
     metric: str = knob("", help="accuracy that is searched for; empty for the first on validation data")
     epochs: int = knob(0, 0, 100_000, "look up how it stood after so many epochs; 0 for the end")
 

@@ -17,7 +17,7 @@ from nascore.tables import table
 from nascore.view import words
 from pages.parts import forms, stores
 
-HIGHER = ("synflow", "naswot", "grad_norm", "accuracy")  # metrics of which more is better
+HIGHER = ("score", "synflow", "naswot", "grad_norm")  # metrics of which more is better
 ARROWS = {"min": "↓", "max": "↑"}
 READY = {"quick": "Quick", "pareto": "Pareto", "halving": "Halving"}
 
@@ -129,7 +129,8 @@ def _way(metric: str, given: Mapping[str, str]) -> str:
 
 
 def _start(metric: str, given: Mapping[str, str]) -> str:
-    return given.get(metric, "max" if metric.rpartition(".")[2] in HIGHER else "min")
+    name = metric.rpartition(".")[2]
+    return given.get(metric, "max" if name in HIGHER or name.endswith("accuracy") else "min")
 
 
 def titled(metric: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from nascore.benchmarks.table import list_tables
 from nascore.codec import KINDS, to_json
 from nascore.errors import BadInput
 from nascore.kinds import knobs, summary
@@ -131,6 +132,8 @@ def _knob(f: Field[Any], hint: Any, value: Any, path: str) -> Any:
         return _object(KINDS[hint], label, value, path, words)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     options = about["options"] or (args if origin is Literal else ())
+    if about["of"] == "table":
+        options = list(dict.fromkeys([*(t.name for t in list_tables()), str(value)]))
     if options:
         start = value if value in options else options[0]
         return st.selectbox(label, options, list(options).index(start), key=keyed(path, start), **words)
