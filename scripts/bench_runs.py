@@ -19,9 +19,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from nascore.locks import holder
 from nascore.runs import launch
 from nascore.runs.journal import NAME, Reader
-from nascore.runs.locks import holder
 from nascore.runs.spec import RunSpec, open_spec
 
 CHANGES = ("recipe.epochs=4", "budget.evaluations=60", "strategy.population=12", "strategy.children=4")

@@ -19,7 +19,7 @@ BELOW: dict[str, set[str]] = {
     "proxies": {"core"},
     "measures": {"core"},
     "benchmarks": {"spaces", "core"},  # a format belongs to a space
-    "view": {"core"},
+    "view": {"benchmarks", "core"},  # it draws tables
     "predictors": {"proxies", "core"},
     "evaluators": {"engines", "benchmarks", "proxies", "predictors", "measures", "core"},
     "strategies": {"engines", "evaluators", "predictors", "proxies", "measures", "core"},

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 from nascore.benchmarks.table import PROJECT, check_name, default_home, places
 from nascore.errors import AppError, BadInput, Busy, NoSpace, NotFound
-from nascore.runs.locks import hold, holder
+from nascore.locks import hold, holder
 
 PREVIEW_SECONDS = 120.0
 TELL_SECONDS = 0.3

@@ -26,9 +26,9 @@ from typing import Any
 from nascore.codec import dumps
 from nascore.errors import BadInput, Busy, NoSpace, NotFound
 from nascore.events import LIVES, Life
+from nascore.locks import hold as take_lock
+from nascore.locks import holder
 from nascore.runs.journal import NAME, Journal, Reader
-from nascore.runs.locks import hold as take_lock
-from nascore.runs.locks import holder
 from nascore.runs.spec import RunSpec, read, reseeded, tidy
 from nascore.runs.worker import BUSY, without_paths
 

@@ -19,11 +19,11 @@ import numpy as np
 from nascore.codec import dumps, to_json
 from nascore.errors import BadInput, NotFound
 from nascore.events import LIVES, Chosen, Life, Tried
+from nascore.locks import holder, queue
 from nascore.pareto import front
 from nascore.problem import Problem
 from nascore.runs import launch
 from nascore.runs.journal import NAME, Reader, event_of
-from nascore.runs.locks import holder, queue
 from nascore.runs.spec import RunSpec
 from nascore.space import Arch, describe, key
 

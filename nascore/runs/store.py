@@ -22,9 +22,9 @@ import pandas as pd
 from nascore.codec import dumps
 from nascore.errors import AppError, BadInput, NotFound
 from nascore.events import LIVES, Life
+from nascore.locks import holder
 from nascore.runs import launch
 from nascore.runs.journal import NAME, Reader
-from nascore.runs.locks import holder
 from nascore.runs.state import Clock, Follow, Found, Row, Summary
 
 VERSION = 1

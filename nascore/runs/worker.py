@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from nascore.errors import AppError, BadInput, NoSpace
 from nascore.events import Event, Life, Tried
+from nascore.locks import Ticket, hold
 from nascore.runs.journal import Journal
-from nascore.runs.locks import Ticket, hold
 
 if TYPE_CHECKING:
     from nascore.problem import Memo, Problem

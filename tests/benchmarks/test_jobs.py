@@ -121,7 +121,7 @@ def test_a_job_at_work_cannot_be_started_twice_or_put_away(home: Path, tmp_path:
     jobs._write(place / "job.json", {"path": csv(tmp_path), "mapping": None})
     lock = str(place / "lock")
     code = (
-        "import pathlib; from nascore.runs.locks import hold; "
+        "import pathlib; from nascore.locks import hold; "
         f"hold(pathlib.Path({lock!r})); print(1, flush=True); input()"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

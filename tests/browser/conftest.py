@@ -135,8 +135,9 @@ def end_workers(home: Path) -> None:
         del os.environ["NASCOPE_HOME"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One a module: while it lives, the thread has a running event loop, which other tests need for themselves."""
     with sync_playwright() as p:
         found = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield found

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from nascore.errors import Busy
+from nascore.locks import hold, holder, queue
 from nascore.runs import launch
 from nascore.runs.journal import NAME
-from nascore.runs.locks import hold, holder, queue
 from nascore.runs.state import summary
 from nascore.runs.store import Store
 from tests.runs.toy_parts import ROOT, evaluated, finish, kill, records, spec, told, until
@@ -260,7 +260,7 @@ def test_20_and_22_odd_numbers_fail_one_row_each_and_leave_valid_json(home: Path
 
 
 def test_a_lock_that_is_held_names_its_holder_and_only_to_others(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from nascore.runs.locks import hold;"
+    code = "import sys; from pathlib import Path; from nascore.locks import hold;"
     code += "hold(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     file = tmp_path / "lock"
     child = subprocess.Popen(

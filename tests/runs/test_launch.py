@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nascore.errors import BadInput, Busy, NoSpace, NotFound
+from nascore.locks import queue
 from nascore.runs import launch
-from nascore.runs.locks import queue
 from nascore.runs.state import summary
 from tests.runs.toy_parts import ROOT, evaluated, finish, kill, records, spec, told, until
 

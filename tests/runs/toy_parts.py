@@ -132,8 +132,8 @@ def spec(n: int = 12, **more: Any) -> Any:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home whose workers know the toys; at the end none of them is left."""
+    from nascore.locks import holder
     from nascore.runs import launch
-    from nascore.runs.locks import holder
 
     place = tmp_path / "home"
     monkeypatch.setenv("NASCOPE_HOME", str(place))
@@ -193,8 +193,8 @@ def finish(run: str, seconds: float = 30.0) -> str:
 
 def kill(run: str) -> int:
     """Kills the run's worker with -9, once it has one, and waits until the kernel has let its lock go."""
+    from nascore.locks import holder
     from nascore.runs import launch
-    from nascore.runs.locks import holder
 
     lock = launch.folder(run) / "lock"
     pid = until(lambda: holder(lock))
