@@ -137,7 +137,7 @@ def end_workers(home: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One a module: while it lives, the thread has a running event loop, which other tests need for themselves."""
+    """One a module: while it lives, the thread has an event loop, which other tests need for themselves."""
     with sync_playwright() as p:
         found = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield found
