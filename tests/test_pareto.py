@@ -113,3 +113,19 @@ def test_costs_of_no_rows_keep_their_columns() -> None:
 def test_wrong_directions_are_refused(directions: list[str]) -> None:
     with pytest.raises(BadInput, match="direction"):
         pareto.costs(FOUR, directions)
+
+
+@pytest.mark.parametrize(
+    ("directions", "on"),
+    [(("min", "min"), [1, 1, 0, 1, 0]), (("min", "max"), [1, 0, 0, 0, 0]), (("max", "max"), [1, 0, 1, 0, 0])],
+)
+def test_the_front_is_what_nothing_beats(directions: tuple[str, str], on: list[int]) -> None:
+    values = np.array([[1, 5], [2, 3], [3, 4], [2, 3], [np.nan, 0]])
+    expected = np.array(on, bool)
+    assert (pareto.nondominated(pareto.costs(values, directions)) == expected).all()
+
+
+def test_the_front_agrees_with_the_definition_on_random_points() -> None:
+    points = np.random.default_rng(1).integers(0, 12, (80, 2)).astype(float)
+    beaten = ((points[None] <= points[:, None]).all(2) & (points[None] < points[:, None]).any(2)).any(1)
+    assert (pareto.nondominated(points) == ~beaten).all()

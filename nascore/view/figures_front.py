@@ -11,32 +11,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from nascore.pareto import costs, nondominated
 from nascore.view import words
 from nascore.view.figures import dots, failed, front_line, ring
 from nascore.view.template import figure
 from nascore.view.tokens import Tokens, scale
-
-
-def pareto(values: np.ndarray, directions: Sequence[str]) -> np.ndarray:
-    """Which points no other one beats.
-
-    Args:
-        values: (n, 2); a point with a value that is not finite is never on the front.
-        directions: "min" or "max" of each column.
-
-    Returns:
-        (n,) booleans; of equal points all or none.
-    """
-    signed = np.asarray(values, float).reshape(-1, 2) * [1 if d == "min" else -1 for d in directions]
-    on = np.zeros(len(signed), bool)
-    fine = np.flatnonzero(np.isfinite(signed).all(1))
-    best, last = np.inf, (np.nan, np.nan)
-    for i in fine[np.lexsort(signed[fine].T[::-1])]:
-        here = (signed[i, 0], signed[i, 1])
-        on[i] = here[1] < best or here == last
-        if here[1] < best:
-            best, last = here[1], here
-    return on
 
 
 def front(
@@ -76,7 +55,7 @@ def front(
     total, shape = int(fine["index"].max()), "hv" if directions[0] == "min" else "vh"
     for share, dash in ((4, "dot"), (2, "dash"), (1, "solid")):
         part = fine[fine["index"] <= max(total // share, 1)]
-        part = part[pareto(part[[x, y]].to_numpy(float), directions)]
+        part = part[nondominated(costs(part[[x, y]].to_numpy(float), directions))]
         name = "front now" if share == 1 else f"after {total // share}"
         if share == 1 or total >= 8:
             color = t.accent if share == 1 else t.muted

@@ -122,22 +122,6 @@ def test_the_picked_one_is_ringed_in_the_color_kept_for_it() -> None:
     assert fig.layout.annotations[0].text == "<b>evaluation 2</b>"
 
 
-@pytest.mark.parametrize(
-    ("directions", "on"),
-    [(("min", "min"), [1, 1, 0, 1, 0]), (("min", "max"), [1, 0, 0, 0, 0]), (("max", "max"), [1, 0, 1, 0, 0])],
-)
-def test_the_front_is_what_nothing_beats(directions: tuple[str, str], on: list[int]) -> None:
-    values = np.array([[1, 5], [2, 3], [3, 4], [2, 3], [np.nan, 0]])
-    expected = np.array(on, bool)
-    assert (figures_front.pareto(values, directions) == expected).all()
-
-
-def test_the_front_agrees_with_the_definition_on_random_points() -> None:
-    points = np.random.default_rng(1).integers(0, 12, (80, 2)).astype(float)
-    beaten = ((points[None] <= points[:, None]).all(2) & (points[None] < points[:, None]).any(2)).any(1)
-    assert (figures_front.pareto(points, ("min", "min")) == ~beaten).all()
-
-
 def test_the_best_ones_ancestors_stand_in_front() -> None:
     frame = tried(4).assign(parent=["", "k0", "", "k1"], value=[9.0, 8.0, 7.0, 1.0])
     assert list(figures_arch.lineage(frame, LIGHT).data[-1].x) == [1, 2, 4]
