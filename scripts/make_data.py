@@ -34,7 +34,7 @@ from nascore.proxies import PROXIES
 from nascore.runs.spec import from_document
 from nascore.space import Arch, enumerate_archs, key, tuples
 
-TOGETHER, TIMED_TOGETHER = 64, 1024
+TOGETHER, TIMED_TOGETHER, FLOOR = 64, 1024, 1e9
 PROXY_COLUMNS = {"synflow": "Synflow", "naswot": "NASWOT", "grad_norm": "Gradient norm"}
 
 
@@ -166,7 +166,8 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     leader = {key(space, a): key(space, space.canonical(a)) for a in every}
     out = []
     for name, title in PROXY_COLUMNS.items():
-        mean = {k: statistics.fmean(v[name]) for k, v in scores.items()}
+        # a score at its floor says that there is none: naswot of networks that see no difference between images
+        mean = {k: statistics.fmean(v[name]) for k, v in scores.items() if min(v[name]) > -FLOOR}
         protocol = EvaluationProtocol(data, "no training", 0, seeds, "NAScope, 64 training images")
         values = {k: mean[c] for k, c in leader.items() if c in mean}
         out.append((table.Column(name, title, "", "max", protocol), values))

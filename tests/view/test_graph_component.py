@@ -34,3 +34,12 @@ def test_the_script_writes_text_nodes_only() -> None:
     assert not [
         word for word in ("innerHTML", "outerHTML", "insertAdjacent", "eval(", "import(") if word in source
     ]
+
+
+def test_what_the_browser_runs_is_the_source_itself() -> None:
+    """There is no bundle to rebuild: one module that imports nothing and exports its one function."""
+    source = SCRIPT.read_text(encoding="utf-8")
+    assert "import " not in source
+    assert "require(" not in source
+    assert source.count("export default function") == 1
+    assert {p.suffix for p in SCRIPT.parent.iterdir() if p.is_file()} <= {".py", ".js", ".css"}
