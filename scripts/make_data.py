@@ -166,7 +166,7 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     leader = {key(space, a): key(space, space.canonical(a)) for a in every}
     out = []
     for name, title in PROXY_COLUMNS.items():
-        # a score at its floor says that there is none: naswot of networks that see no difference between images
+        # at its floor a score says that there is none: naswot of networks that tell no images apart
         mean = {k: statistics.fmean(v[name]) for k, v in scores.items() if min(v[name]) > -FLOOR}
         protocol = EvaluationProtocol(data, "no training", 0, seeds, "NAScope, 64 training images")
         values = {k: mean[c] for k, c in leader.items() if c in mean}
@@ -174,9 +174,8 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     times: dict[str, float] = {}
     for file in sorted(folder.glob("latency-*.json")):
         times |= json.loads(file.read_text())
-    protocol = EvaluationProtocol(
-        "1 core", "", 0, "", f"{Hardware(batch=8, rounds=15).protocol()}; {machine()}"
-    )
+    how = "batch of 8, median CPU time of 12 to 15 shuffled rounds"
+    protocol = EvaluationProtocol(f"1 core of {machine()}", "", 0, "", how)
     values = {key(space, a): times[k] for a in every if (k := key(space, live(problem, a))) in times}
     out.append((table.Column("latency_ms", "Latency of 8 images", "ms", "min", protocol), values))
     return [(c, v) for c, v in out if v]

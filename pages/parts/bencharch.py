@@ -158,7 +158,7 @@ def latencies(found: Known) -> None:
         return
     frame = pd.DataFrame(rows).sort_values("value")
     show.over(
-        f"Latency on {len(frame)} devices",
+        f"Latency on {len(frame)} device{'' if len(frame) == 1 else 's'}",
         "As published; batch and precision are the source's.",
         key="latency",
     )
