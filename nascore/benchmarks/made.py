@@ -93,6 +93,91 @@ def trainings(found: Arrays, folder: Path, todo: Sequence[Part], labels: NDArray
     )
 
 
+def kept(folder: Path) -> Trainings:
+    """All trainings that a table made here holds, for adding further seeds to it.
+
+    Args:
+        folder: the table's, with `runs.parquet` and `curves.parquet`.
+    """
+    import pyarrow.parquet as pq
+
+    runs = pq.read_table(folder / "runs.parquet")
+    lines = pq.read_table(folder / "curves.parquet", columns=["metric", "values"])
+    metric = lines["metric"].to_numpy(zero_copy_only=False)
+    values = lines["values"].combine_chunks()
+    every = np.asarray(values.flatten(), np.float32).reshape(len(metric), -1)
+    return Trainings(
+        np.asarray(runs["key"].to_pylist()),
+        runs["seed"].to_numpy().astype(np.int64),
+        {n: runs[n].to_numpy().astype(np.float32) for n in SCALARS},
+        {n: every[metric == n] for n in CURVES},
+    )
+
+
+def together(known: Trainings, new: Trainings) -> Trainings:
+    """Both; a seed that `new` has replaces that of `known`."""
+    stay = ~np.isin(known.seeds, np.unique(new.seeds))
+
+    def both(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([a[stay], b])
+
+    return Trainings(
+        both(known.arch_keys, new.arch_keys),
+        both(known.seeds, new.seeds),
+        {n: both(known.scalars[n], v) for n, v in new.scalars.items()},
+        {n: both(known.curves[n], v) for n, v in new.curves.items()},
+    )
+
+
+def agreement(values: NDArray[np.float64]) -> dict[str, Any]:
+    """How far seeds agree about archs, over all of them and inside the best quarter.
+
+    The best quarter by the mean of all seeds is narrow partly by luck, so `best_quarter_by_another_seed`
+    chooses it by one seed and judges by the others, for each seed in turn.
+
+    Args:
+        values: (n, seeds) of a metric where higher is better, no gaps.
+
+    Returns:
+        For each of the three groups: `n`, `spearman` (mean over pairs of seeds), `reliability` of the mean of
+        the seeds that judge, and `reliability_of_3`, that of a mean of three (Spearman-Brown).
+    """
+    n, k = values.shape
+    many = n // 4
+    best = np.argsort(-values.mean(1), kind="stable")[:many]
+    apart = [
+        _agree(np.delete(values, j, 1)[np.argsort(-values[:, j], kind="stable")[:many]]) for j in range(k)
+    ]
+    return {
+        "seeds": k,
+        "all": _agree(values),
+        "best_quarter_by_mean": _agree(values[best]),
+        "best_quarter_by_another_seed": {
+            m: round(float(np.mean([a[m] for a in apart])), 4) for m in apart[0]
+        },
+    }
+
+
+def _agree(values: NDArray[np.float64]) -> dict[str, float]:
+    """One-way random effects: the mean's reliability is 1 - (within) / (between) mean squares.
+
+    Source: Shrout and Fleiss 1979, ICC(1, 1) and ICC(1, k).
+    """
+    from nascore.stats import spearman
+
+    n, k = values.shape
+    between = k * values.mean(1).var(ddof=1)
+    within = values.var(1, ddof=1).mean()
+    one = (between - within) / (between + (k - 1) * within)
+    pairs = [spearman(values[:, i], values[:, j]) for i in range(k) for j in range(i)]
+    numbers = {
+        "spearman": float(np.mean(pairs)),
+        "reliability": float(1 - within / between),
+        "reliability_of_3": float(3 * one / (1 + 2 * one)),
+    }
+    return {"n": float(n)} | {name: round(v, 4) for name, v in numbers.items()}
+
+
 def calibration(
     folder: Path, todo: Sequence[Part], labels: NDArray[np.int64], temperatures: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

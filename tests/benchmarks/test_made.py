@@ -108,3 +108,32 @@ def test_parts_are_shared_without_overlap_and_not_done_twice() -> None:
     todo = build.parts(archs, (0, 1), 2)
     assert [p.file for p in todo] == [f"seed{s}-0000{i}.npz" for s in (0, 1) for i in (0, 1)]
     assert [a for p in todo[:2] for a in p.archs] == archs
+
+
+def test_agreement_recovers_the_noise_that_was_put_in() -> None:
+    """Truth of variance 4, seed noise of variance 1: a seed has reliability .8, the mean of eight .97."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 2, 20_000)
+    found = made.agreement(truth[:, None] + rng.normal(0, 1, (20_000, 8)))
+    assert found["all"]["reliability"] == pytest.approx(4 / (4 + 1 / 8), abs=0.005)
+    assert found["all"]["reliability_of_3"] == pytest.approx(4 / (4 + 1 / 3), abs=0.01)
+    assert found["all"]["spearman"] == pytest.approx(6 / np.pi * np.arcsin(0.8 / 2), abs=0.01)
+    assert found["best_quarter_by_mean"]["reliability"] < found["all"]["reliability"]
+    assert found["best_quarter_by_another_seed"]["n"] == 5_000
+
+
+def test_further_seeds_join_the_trainings_that_a_table_holds(digits: table.Table) -> None:
+    known = made.kept(digits.folder)
+    runs = digits.whole("runs")
+    assert np.array_equal(known.seeds, runs["seed"])
+    assert np.allclose(known.curves["val_accuracy"][:, -1], known.scalars["val_accuracy"], atol=1e-3)
+    last = known.seeds == known.seeds.max()
+    new = made.Trainings(
+        known.arch_keys[last],
+        known.seeds[last] + 1,
+        {n: v[last] for n, v in known.scalars.items()},
+        {n: v[last] for n, v in known.curves.items()},
+    )
+    both = made.together(known, new)
+    assert len(both.seeds) == len(known.seeds) + last.sum()
+    assert made.together(both, new).seeds.tolist() == both.seeds.tolist()
