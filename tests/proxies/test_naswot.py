@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from nascore.proxies.look import look
 from nascore.proxies.naswot import Naswot, agreement, log_determinant
 from nascore.task import Batch
 
@@ -25,7 +26,8 @@ def test_agreement_is_counted_unit_by_unit() -> None:
     hidden = net.first(x).relu()
     codes = torch.cat([hidden > 0, net(x) > 0], 1)
     expected = [[sum(int(a == b) for a, b in zip(p, q, strict=True)) for q in codes] for p in codes]
-    assert agreement(net, x).tolist() == expected
+    codes = look(net, Batch(x, x[:, 0], torch.arange(6)), None, ("codes",)).codes  # type: ignore[arg-type]
+    assert agreement(codes).tolist() == expected
 
 
 def test_the_score_is_the_log_determinant() -> None:
