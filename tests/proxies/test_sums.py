@@ -82,7 +82,7 @@ def test_grasp_is_minus_weight_times_hessian_times_gradient() -> None:
 
     hessian: Any = torch.autograd.functional.hessian(at, flat)
     gradient = torch.func.grad(at)(flat)
-    assert score(Grasp(), net) == pytest.approx(float(-(flat @ hessian @ gradient)), rel=1e-3)
+    assert score(Grasp(), net) == pytest.approx(float(-(flat @ hessian @ gradient).detach()), rel=1e-3)
 
 
 def test_fisher_is_the_gradient_of_a_mask_on_each_channel() -> None:
