@@ -1,7 +1,8 @@
 """Makes the shipped benchmark tables from nothing. Resumable; safe to stop at any time.
 
 python scripts/make_data.py train nasbench_digits --folder PARTS     on two processes
-python scripts/make_data.py measure nasbench_digits --folder PARTS   zero-cost scores and latency
+python scripts/make_data.py score nasbench_digits --folder PARTS     zero-cost scores, on two processes
+python scripts/make_data.py time nasbench_digits --folder PARTS      latency, on a machine left alone
 python scripts/make_data.py write nasbench_digits --folder PARTS     the table in data/tables
 python scripts/make_data.py write nasbench_digits --folder PARTS --seeds 8 9 --extend     further seeds for it
 python scripts/make_data.py report nasbench_digits                   how far its numbers can be trusted
@@ -34,6 +35,7 @@ from nascore.codec import to_json
 from nascore.kinds import EvaluationProtocol
 from nascore.measures.hardware import Hardware
 from nascore.proxies import PROXIES
+from nascore.proxies.look import scores
 from nascore.runs.spec import from_document
 from nascore.space import Arch, enumerate_archs, key, tuples
 
@@ -42,7 +44,20 @@ CLOSE_SEEDS = (
     3  # so many seeds have random scores and confidence histograms: those of all would not fit in git
 )
 FLOOR_SECONDS = (0.05, 0.07)  # a training at the speed of matrix products and memory, as estimated beforehand
-PROXY_COLUMNS = {"synflow": "Synflow", "naswot": "NASWOT", "grad_norm": "Gradient norm"}
+PROXY_COLUMNS = {
+    "synflow": "Synflow",
+    "naswot": "NASWOT",
+    "grad_norm": "Gradient norm",
+    "l2_norm": "Weight norm",
+    "plain": "Weight times gradient",
+    "snip": "SNIP",
+    "grasp": "GraSP",
+    "fisher": "Fisher information",
+    "jacob_cov": "Jacobian covariance",
+    "zen": "Zen-score",
+    "gradsign": "GradSign",
+    "diswot": "DisWOT",
+}
 
 
 @dataclass(frozen=True)
@@ -95,38 +110,54 @@ def train(name: str, folder: Path, seeds: tuple[int, ...], turn: int, of: int) -
         print(f"{name}: {done} of {all_} parts, {part.file}", flush=True)
 
 
-def run(name: str, folder: Path, seeds: tuple[int, ...], processes: int) -> None:
-    """The whole training on several processes, and what it took."""
+def run(what: str, name: str, folder: Path, seeds: tuple[int, ...], processes: int) -> None:
+    """The whole training or scoring on several processes; notes what all of it took, over restarts too."""
     began, cpu = time.time(), os.times()
-    command = [sys.executable, __file__, "train", name, "--folder", str(folder), "--of", str(processes)]
+    command = [sys.executable, __file__, what, name, "--folder", str(folder), "--of", str(processes)]
     extra = ["--seeds", *map(str, seeds)] if seeds else []
     children = [subprocess.Popen([*command, *extra, "--turn", str(i)]) for i in range(processes)]
     codes = [c.wait() for c in children]
     used = os.times()
     spent = used.children_user + used.children_system - cpu.children_user - cpu.children_system
+    before = noted(folder)
     build.note(
         folder,
-        seconds=time.time() - began,
-        cpu_seconds=spent,
-        machine=platform.processor() or platform.machine(),
+        **{
+            f"{what}_seconds": before.get(f"{what}_seconds", 0.0) + time.time() - began,
+            f"{what}_cpu_seconds": before.get(f"{what}_cpu_seconds", 0.0) + spent,
+        },
     )
     if any(codes):
         raise SystemExit(f"a process ended with {codes}")
 
 
-def measure(name: str, folder: Path) -> None:
-    """Zero-cost scores of every class and latency of every different live network; resumable."""
+def noted(folder: Path) -> dict[str, Any]:
+    """What is known of the making of these parts."""
+    file = folder / "made.json"
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def score(name: str, folder: Path, turn: int, of: int) -> None:
+    """One process's share of the zero-cost scores of every class; resumable."""
     import torch
 
     torch.set_num_threads(1)
     problem, todo = plan(name)
     archs = list(dict.fromkeys(a for p in todo for a in p.archs))
-    for i in range(0, len(archs), TOGETHER):
+    for i in list(range(0, len(archs), TOGETHER))[turn::of]:
         _kept(
             folder / f"proxies-{i:05d}.json",
             lambda i=i: _proxies(problem, archs[i : i + TOGETHER], TABLES[name].seeds[:CLOSE_SEEDS]),
         )
-    wanted = {problem.space.canonical(a) for a in archs}
+
+
+def latencies(name: str, folder: Path) -> None:
+    """Latency of every different live network; resumable."""
+    import torch
+
+    torch.set_num_threads(1)
+    problem, todo = plan(name)
+    wanted = {problem.space.canonical(a) for p in todo for a in p.archs}
     every = tuples(enumerate_archs(problem.space))
     alive = sorted({live(problem, a) for a in every if problem.space.canonical(a) in wanted})
     for i in range(0, len(alive), TIMED_TOGETHER):
@@ -151,10 +182,10 @@ def _proxies(problem: Any, archs: list[Arch], seeds: tuple[int, ...]) -> dict[st
     for seed in seeds:
         mine = replace(problem, seed=seed)
         nets, batch = [fresh(mine, a) for a in archs], one_batch(mine, 64)
-        for proxy_name in PROXY_COLUMNS:
-            scores = PROXIES[proxy_name]().score(nets, batch, mine).tolist()
-            for a, s in zip(archs, scores, strict=True):
-                out[key(problem.space, a)].setdefault(proxy_name, []).append(s)
+        found = scores({name: PROXIES[name]() for name in PROXY_COLUMNS}, nets, batch, mine)
+        for name, values in found.items():
+            for a, s in zip(archs, values.tolist(), strict=True):
+                out[key(problem.space, a)].setdefault(name, []).append(s)
     return out
 
 
@@ -167,14 +198,14 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     """The columns that were measured beside the training, as far as they are there: key -> value."""
     space, data = problem.space, problem.task.data
     every = tuples(enumerate_archs(space))
-    scores: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for file in sorted(folder.glob("proxies-*.json")):
-        scores |= json.loads(file.read_text())
+        known |= json.loads(file.read_text())
     leader = {key(space, a): key(space, space.canonical(a)) for a in every}
     out = []
     for name, title in PROXY_COLUMNS.items():
         # at its floor a score says that there is none: naswot of networks that tell no images apart
-        mean = {k: statistics.fmean(v[name]) for k, v in scores.items() if min(v[name]) > -FLOOR}
+        mean = {k: statistics.fmean(v[name]) for k, v in known.items() if min(v[name]) > -FLOOR}
         protocol = EvaluationProtocol(data, "no training", 0, seeds, "NAScope, 64 training images")
         values = {k: mean[c] for k, c in leader.items() if c in mean}
         out.append((table.Column(name, title, "", "max", protocol), values))
@@ -202,8 +233,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
     found = build.gather(folder, todo, problem.space)
     labels = problem.task.whole("test").y.numpy()
     told = made.trainings(found, folder, todo, labels)
-    facts = json.loads((folder / "made.json").read_text())
-    spent = facts["cpu_seconds"] / len(told.seeds)
+    spent = noted(folder).get("train_cpu_seconds", float("nan")) / len(told.seeds)
     close = found["seed"] < CLOSE_SEEDS
     bins = made.bins({n: v[close] for n, v in found.items()})
     beside = columns(problem, folder, f"{CLOSE_SEEDS} seeds")
@@ -213,7 +243,8 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
         then = before.about["cpu_seconds_per_training"]
         spent = (then * len(known.seeds) + spent * len(told.seeds)) / (len(known.seeds) + len(told.seeds))
         told, bins = made.together(known, told), pq.read_table(before.folder / "bins.parquet")
-        beside = measured(before)
+        new = {c.name for c, _ in beside}
+        beside = [*(b for b in measured(before) if b[0].name not in new), *beside]
     about = {
         "shipped": True,
         "source": f"trained by NAScope {version()}: {describe(problem, told)}",
@@ -274,7 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "measure", "write", "report"])
+    parser.add_argument("what", choices=["train", "score", "time", "write", "report"])
     parser.add_argument("name", choices=sorted(TABLES))
     parser.add_argument("--folder", type=Path, default=Path("parts"), help="where the parts are kept")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="other seeds than the table's")
@@ -282,16 +313,20 @@ def main() -> None:
     parser.add_argument("--turn", type=int, default=-1, help="this process's number; -1 starts them all")
     parser.add_argument("--of", type=int, default=2, help="processes")
     args = parser.parse_args()
-    if args.what == "measure":
-        measure(args.name, args.folder)
-    elif args.what == "write":
-        write(args.name, args.folder, tuple(args.seeds), args.extend)
-    elif args.what == "report":
-        report(args.name)
-    elif args.turn < 0:
-        run(args.name, args.folder, tuple(args.seeds), args.of)
-    else:
-        train(args.name, args.folder, tuple(args.seeds), args.turn, args.of)
+    seeds = tuple(args.seeds)
+    match args.what:
+        case "time":
+            latencies(args.name, args.folder)
+        case "write":
+            write(args.name, args.folder, seeds, args.extend)
+        case "report":
+            report(args.name)
+        case _ if args.turn < 0:
+            run(args.what, args.name, args.folder, seeds, args.of)
+        case "score":
+            score(args.name, args.folder, args.turn, args.of)
+        case _:
+            train(args.name, args.folder, seeds, args.turn, args.of)
 
 
 if __name__ == "__main__":
