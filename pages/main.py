@@ -13,6 +13,7 @@ pages = {
         st.Page("pareto.py", title="Pareto", icon=":material/line_axis:"),
     ],
     "Search": [
+        st.Page("build.py", title="Build", icon=":material/design_services:"),
         st.Page("search.py", title="New search", icon=":material/travel_explore:"),
         st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
     ],

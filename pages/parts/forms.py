@@ -174,10 +174,10 @@ def _several(
     text = st.text_input(
         label, said, key=keyed(path, said), placeholder="values with commas between them", **words
     )
-    return [_plain_value(word.strip()) for word in text.split(",") if word.strip()]
+    return [plain_value(word.strip()) for word in text.split(",") if word.strip()]
 
 
-def _plain_value(word: str) -> int | float | str:
+def plain_value(word: str) -> int | float | str:
     """A number where it is one; the codec refuses the rest by name."""
     for kind in (int, float):
         try:

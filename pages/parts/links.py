@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-BENCHMARKS, PARETO = "benchmarks.py", "pareto.py"
+BENCHMARKS, PARETO, BUILD = "benchmarks.py", "pareto.py", "build.py"
 ARCHITECTURE, SEARCH, RUNS = "architecture.py", "search.py", "runs.py"
 
 

@@ -33,6 +33,8 @@ def graph(
     height: int = 340,
     pick: bool = False,
     edit: bool = False,
+    connect: bool = False,
+    rev: int = 0,
     on_pick: Callable[[], None] = _nothing,
     on_edit: Callable[[], None] = _nothing,
 ) -> Any:
@@ -43,20 +45,25 @@ def graph(
         key: name in the session state; keep it, and picks survive a new scene.
         height: the most it may take, in pixels.
         pick: whether a click or Enter picks a part.
-        edit: whether a drag from node to node joins them and Delete removes a part.
+        edit: whether parts can be changed: a drag from node to node joins them, a drag to an empty place
+            moves a node, Delete removes a part; with the keyboard, `c` and Enter join, Alt and an arrow move.
+        connect: whether a click on a node and one on another join them, as a drag does.
+        rev: of what is drawn; edits come back with it.
         on_pick: called before the rerun after a pick.
-        on_edit: called before the rerun after a join or a removal.
+        on_edit: called before the rerun after a join, a move or a removal.
 
     Returns:
-        `.picked`, an id such as `edge-1-3` or `node-2`, or None. With `edit`, and for one run only: `.join`,
-        a dict with `source` and `target`, and `.remove`, an id.
+        `.picked`, an id such as `edge-1-3` or `node-2`, or None. With `edit`, and for one run only, a dict
+        with `rev` and more: `.join` with `source` and `target`, `.move` with `node` and `place` (its number
+        in the line), `.remove` with `part`, an id.
     """
-    data = {"scene": scene, "height": height, "pick": pick, "edit": edit}
+    data = {"scene": scene, "height": height, "pick": pick, "edit": edit, "connect": connect, "rev": rev}
     return _graph(
         key=key,
         data=data,
         default={"picked": None},
         on_picked_change=on_pick,
         on_join_change=on_edit,
+        on_move_change=on_edit,
         on_remove_change=on_edit,
     )

@@ -1,4 +1,5 @@
-// Draws a scene (a flat list of SVG primitives made in Python) and reports what is picked, joined or removed.
+// Draws a scene (a flat list of SVG primitives made in Python) and reports what is picked, joined, moved or removed.
+// An edit names the revision of the drawing that it was made on; Python judges it and answers with a new scene.
 // Layout, colors and words come from Python. Text enters the page as text nodes only.
 const NS = 'http://www.w3.org/2000/svg';
 const SHAPES = new Set(['rect', 'path', 'circle', 'text']);
@@ -61,6 +62,12 @@ function draw(svg, scene) {
   if (focused) svg.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
 }
 
+// Nodes from left to right, as [id, middle]; a part's first primitive stands for it.
+function row(svg) {
+  const boxes = [...svg.querySelectorAll('[data-testid^="node-"]')];
+  return boxes.map((el) => [el.dataset.id, el.getBBox()]).map(([id, b]) => [id, b.x + b.width / 2]).sort((p, q) => p[1] - q[1]);
+}
+
 export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const svg = parentElement.querySelector('svg');
   if (!memory.has(svg)) memory.set(svg, {});
@@ -69,10 +76,13 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   svg.style.maxWidth = `${data.scene.w}px`;
   svg.setAttribute('class', (data.pick ? 'picks ' : '') + (data.edit ? 'edits' : ''));
   const drawn = JSON.stringify(data.scene);
-  if (mine.drawn !== drawn) { draw(svg, data.scene); mine.drawn = drawn; }
+  if (mine.drawn !== drawn) { draw(svg, data.scene); mine.drawn = drawn; mine.from = null; mine.band = null; mine.waits = false; }
 
   const active = () => svg.getRootNode().activeElement;
   const idAt = (target) => target?.closest?.('[data-id]')?.dataset.id ?? null;
+  const part = (id) => svg.querySelector(`[data-testid="${CSS.escape(id)}"]`);
+  const isNode = (id) => Boolean(id?.startsWith('node-'));
+  const say = (what, more) => setTriggerValue(what, { ...more, rev: data.rev });
   const pick = (id) => { if (data.pick) setStateValue('picked', id); };
   const walk = (step) => {
     const stops = [...svg.querySelectorAll('[tabindex]')];
@@ -80,44 +90,65 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     const at = stops.indexOf(active());
     stops[at < 0 ? (step > 0 ? 0 : stops.length - 1) : (at + step + stops.length) % stops.length].focus();
   };
-  const isNode = (id) => id?.startsWith('node-');
-  const drop = () => { mine.from = null; mine.band?.remove(); mine.band = null; };
+  const band = (x, y) => {                              // the rubber band of a connection in the making
+    const start = part(mine.from)?.getBBox();
+    if (!start) return drop();
+    if (!mine.band) { mine.band = make('path'); mine.band.setAttribute('class', 'band'); svg.append(mine.band); }
+    mine.band.setAttribute('d', `M${start.x + start.width / 2} ${start.y + start.height / 2}L${x} ${y}`);
+  };
+  const begin = (id) => { mine.from = id; mine.waits = true; part(id)?.classList.add('from'); };
+  const drop = () => {
+    if (mine.from) part(mine.from)?.classList.remove('from');
+    mine.from = null; mine.waits = false; mine.dragged = false; mine.band?.remove(); mine.band = null;
+  };
+  const join = (to) => { if (to !== mine.from) say('join', { source: mine.from.slice(5), target: to.slice(5) }); drop(); };
+  const shift = (id, by) => {
+    const ids = row(svg).map(([name]) => name);
+    say('move', { node: id.slice(5), place: ids.indexOf(id) + by });
+  };
+  const point = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
 
   svg.onclick = (event) => {
-    if (!mine.joined) pick(idAt(event.target));
-    mine.joined = false;
+    const id = idAt(event.target);
+    if (mine.done) mine.done = false;                   // this click ended a drag
+    else if (mine.waits && isNode(id)) join(id);
+    else if (data.edit && data.connect && isNode(id)) begin(id);
+    else { drop(); pick(id); }
   };
   svg.onkeydown = (event) => {
     const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
-    if (event.key in steps) walk(steps[event.key]);
-    else if (event.key === 'Enter' || event.key === ' ') pick(idAt(active()));
-    else if (event.key === 'Escape') { drop(); pick(null); }
-    else if (data.edit && ['Delete', 'Backspace'].includes(event.key)) {
-      const id = idAt(active()) ?? mine.last;
-      if (id) setTriggerValue('remove', id);
-    } else return;
+    const id = idAt(active());
+    if (event.key in steps && event.altKey && data.edit && isNode(id)) shift(id, steps[event.key]);
+    else if (event.key in steps) walk(steps[event.key]);
+    else if (event.key === 'Enter' || event.key === ' ') { if (mine.waits && isNode(id)) join(id); else pick(id); }
+    else if (event.key === 'Escape') { if (mine.from) drop(); else pick(null); }
+    else if (data.edit && event.key === 'c' && !event.ctrlKey && !event.metaKey && isNode(id)) { drop(); begin(id); }
+    else if (data.edit && ['Delete', 'Backspace'].includes(event.key)) { if (id ?? mine.last) say('remove', { part: id ?? mine.last }); }
+    else return;
     event.preventDefault();
+    event.stopPropagation();
   };
   svg.onpointerdown = (event) => {
     mine.last = idAt(event.target);
-    mine.from = data.edit && isNode(mine.last) ? mine.last : null;
+    if (!data.edit || mine.waits || data.connect) return;
+    mine.from = isNode(mine.last) ? mine.last : null;
+    mine.start = [event.clientX, event.clientY];
   };
-  svg.onpointermove = (event) => {                      // the rubber band of a connection in the making
+  svg.onpointermove = (event) => {
     if (!mine.from) return;
-    const start = svg.querySelector(`[data-testid="${CSS.escape(mine.from)}"]`)?.getBBox();
-    if (!start) return drop();
-    const to = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
-    if (!mine.band) { mine.band = make('path'); mine.band.setAttribute('class', 'band'); svg.append(mine.band); }
-    mine.band.setAttribute('d', `M${start.x + start.width / 2} ${start.y + start.height / 2}L${to.x} ${to.y}`);
+    if (!mine.waits && Math.hypot(event.clientX - mine.start[0], event.clientY - mine.start[1]) < 5) return;
+    mine.dragged = true;
+    const to = point(event);
+    band(to.x, to.y);
   };
   svg.onpointerup = (event) => {
-    const to = idAt(event.target);
-    if (mine.from && isNode(to) && to !== mine.from) {
-      mine.joined = true;
-      setTriggerValue('join', { source: mine.from.slice(5), target: to.slice(5) });
-    }
+    if (mine.waits || !mine.from) return;
+    const to = idAt(event.target), x = point(event).x;
+    mine.done = mine.dragged;
+    if (mine.dragged && isNode(to)) return join(to);
+    if (mine.dragged && !to) say('move', { node: mine.from.slice(5), place: row(svg).filter(([id, at]) => id !== mine.from && at < x).length });
     drop();
   };
-  svg.onpointerleave = drop;
+  svg.onpointerleave = () => { if (!mine.waits) drop(); };
   return () => memory.delete(svg);
 }

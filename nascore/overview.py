@@ -1,0 +1,272 @@
+"""What a space holds, at a glance: how many archs, how many valid, how many differ, what they cost.
+
+The size is always exact. What would take too long to count is drawn from or searched for, and then says so.
+Nothing is built: costs are counted, and torch is not needed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nascore.errors import NotSupported
+from nascore.space import Arch, Archs, Restricted, Space, array, enumerate_archs, settle, size, tuples
+from nascore.task import Shape
+
+COUNTED = 20_000  # up to this many archs costs are counted for all
+CHECKED = 4_000  # and up to this many, validity is
+DRAWN, BATCH, SECONDS = 400, 50, 0.15
+ROUNDS = 4
+Z95 = 1.96
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number of archs between `low` and `high`, which are equal where it is exact; `how` in words."""
+
+    low: int
+    high: int
+    how: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it was counted."""
+        return self.low == self.high
+
+
+@dataclass(frozen=True)
+class Range:
+    """Least and largest of a cost; `exact` where all archs were counted."""
+
+    low: float
+    high: float
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What one network for all archs would hold.
+
+    Attributes:
+        separate: parameters with weights of its own for each option; None where that is not known.
+        at_least: whether `separate` leaves something out.
+        largest: parameters of the largest arch: what entangled weights come to.
+        why_not: why this space cannot share weights; "" where it can.
+    """
+
+    separate: float | None
+    at_least: bool
+    largest: float
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All of it, for inputs and outputs of one shape.
+
+    Attributes:
+        reasons: why archs are invalid, with how many of the archs looked at, the most frequent first.
+        samples: valid archs drawn at random.
+    """
+
+    size: int
+    valid: Count
+    reasons: tuple[tuple[str, int], ...]
+    ranges: dict[str, Range]
+    shared: Shared
+    samples: tuple[Arch, ...]
+
+
+def overview(space: Space, shape: Shape, *, seed: int = 0, samples: int = 3) -> Overview:
+    """Size, validity, costs and samples of a space, in a fraction of a second.
+
+    Raises:
+        NotSupported: no valid arch was found.
+    """
+    n = size(space)
+    rng = np.random.default_rng(seed)
+    whole = enumerate_archs(space) if n <= COUNTED else None
+    valid, reasons, good = _validity(space, n, whole, rng)
+    if not good:
+        raise NotSupported(f"not one of {DRAWN} architectures drawn is a network: {reasons[0][0]}")
+    ranges = _ranges(space, shape, whole if whole is not None and not reasons else None, good)
+    drawn = _drawn(good, samples, rng)
+    return Overview(n, valid, reasons, ranges, _shared(space, shape, ranges["params"].high), drawn)
+
+
+def distinct(space: Space, valid: Count, *, seed: int = 0) -> Count:
+    """How many networks differ: exactly where the space can fold them, else a lower bound from draws.
+
+    The bound is Chao's: D + f1 (f1 - 1) / (2 (f2 + 1)), with D forms seen, f1 of them once and f2 twice. On
+    average it does not exceed the number of classes, whatever their sizes (Chao, 1984). Takes a second
+    or two.
+    """
+    rule = inner(space)
+    if type(rule).canonical is Space.canonical:
+        return Count(valid.low, valid.high, "no rule here makes two of them equal")
+    if not isinstance(space, Restricted) and (found := space.classes()) is not None:
+        return Count(found, found, "equal networks are folded, exactly")
+    if size(space) <= COUNTED:
+        good = [a for a in tuples(enumerate_archs(space)) if not space.invalid(a)]
+        many = len({space.canonical(a) for a in good})
+        return Count(many, many, "equal networks are folded as far as this space can tell")
+    rng = np.random.default_rng(seed)
+    drawn = [a for a in tuples(_random(space, DRAWN, rng)) if not space.invalid(a)]
+    forms = Counter(space.canonical(a) for a in drawn)
+    once, twice = (sum(k == times for k in forms.values()) for times in (1, 2))
+    least = min(len(forms) + once * (once - 1) // (2 * (twice + 1)), valid.high)
+    how = f"of {len(drawn)} drawn, {len(forms)} differ; at least about so many in all (Chao's estimate)"
+    return Count(least, valid.high, how)
+
+
+def inner(space: Space) -> Space:
+    """The space behind restrictions."""
+    while isinstance(space, Restricted):
+        space = space.space
+    return space
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share by Wilson's score."""
+    if not n:
+        return 0.0, 1.0
+    p, z = hits / n, Z95
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _random(space: Space, n: int, rng: np.random.Generator) -> Archs:
+    """(n, choices): each choice uniform over its open options, valid or not."""
+    choices = space.choices()
+    if not choices:
+        return np.zeros((n, 0), dtype=np.int64)
+    return settle(space, np.stack([rng.choice(c.open, n) for c in choices], 1))
+
+
+def _validity(
+    space: Space, n: int, whole: Archs | None, rng: np.random.Generator
+) -> tuple[Count, tuple[tuple[str, int], ...], list[Arch]]:
+    """How many are valid, why others are not, and valid ones: all that were looked at, in their order."""
+    if type(inner(space)).invalid is Space.invalid:
+        good = tuples(whole if whole is not None else _random(space, DRAWN, rng))
+        return Count(n, n, "no rule here makes one invalid"), (), good
+    if whole is not None and n <= CHECKED:
+        seen = tuples(whole)
+        said = [space.invalid(a) for a in seen]
+    else:
+        seen, said = _judged(space, rng)
+    good = [a for a, why in zip(seen, said, strict=True) if not why]
+    reasons = tuple(Counter(general(w) for w in said if w).most_common())
+    if len(seen) == n and n <= CHECKED:
+        return Count(len(good), len(good), "each one was checked"), reasons, good
+    low, high = wilson(len(good), len(seen))
+    how = f"{len(good)} of {len(seen)} drawn at random are valid; 95 % interval"
+    return Count(_part(n, low), _part(n, high), how), reasons, good
+
+
+def _judged(space: Space, rng: np.random.Generator) -> tuple[list[Arch], list[str]]:
+    """Archs drawn for as long as there is time, and why each is invalid."""
+    seen: list[Arch] = []
+    said: list[str] = []
+    until = time.monotonic() + SECONDS
+    while len(seen) < DRAWN and (not seen or time.monotonic() < until):
+        some = tuples(_random(space, BATCH, rng))
+        seen += some
+        said += [space.invalid(a) for a in some]
+    return seen, said
+
+
+def general(reason: str) -> str:
+    """A reason without its numbers, so that equal rules are counted together."""
+    return "".join("N" if ch.isdigit() else ch for ch in reason).replace("NN", "N").replace("NN", "N")
+
+
+def _part(n: int, share: float) -> int:
+    """A share of a count that may be larger than a float."""
+    return n * round(share * 10**9) // 10**9
+
+
+def _ranges(space: Space, shape: Shape, whole: Archs | None, good: list[Arch]) -> dict[str, Range]:
+    """Least and largest params and FLOPs: of all archs, or found by changing one choice at a time."""
+    if whole is not None and type(inner(space)).costs is not Space.costs:
+        costs = space.costs(whole, shape)
+        return {m: Range(float(v.min()), float(v.max()), True) for m, v in costs.items()}
+    start = good[:1]
+    ends = {m: [_end(space, shape, start[0], m, sign) for sign in (1, -1)] for m in ("params", "flops")}
+    return {m: Range(low, high, False) for m, (low, high) in ends.items()}
+
+
+def _end(space: Space, shape: Shape, arch: Arch, metric: str, sign: int) -> float:
+    """The least (sign 1) or largest (-1) cost that single changes lead to; exact where costs add up."""
+    until = time.monotonic() + SECONDS
+    best = sign * float(space.costs(array([arch], space), shape)[metric][0])
+    for _ in range(ROUNDS):
+        near = _changes(space, arch)
+        if not near or time.monotonic() > until:
+            break
+        costs = sign * space.costs(array([a for _, a in near], space), shape)[metric]
+        new = _together(space, arch, near, costs, best)
+        cost = sign * float(space.costs(array([new], space), shape)[metric][0])
+        if cost >= best or space.invalid(new):  # the changes do not add up: take the best single one
+            i = int(np.argmin(np.where([not space.invalid(a) for _, a in near], costs, np.inf)))
+            new, cost = near[i][1], float(costs[i])
+        if cost >= best or space.invalid(new):
+            break
+        arch, best = new, cost
+    return sign * best
+
+
+def _changes(space: Space, arch: Arch) -> list[tuple[int, Arch]]:
+    """Archs that differ in one active choice, valid or not."""
+    rows, where = [], []
+    for j, c in enumerate(space.choices()):
+        for i in c.open if arch[j] >= 0 else ():
+            if i != arch[j]:
+                rows.append((*arch[:j], i, *arch[j + 1 :]))
+                where.append(j)
+    return list(zip(where, tuples(settle(space, array(rows, space))), strict=True)) if rows else []
+
+
+def _together(space: Space, arch: Arch, near: Sequence[tuple[int, Arch]], costs: Any, now: float) -> Arch:
+    """All of the best changes at once, one a choice."""
+    best: dict[int, tuple[float, int]] = {}
+    for (j, other), cost in zip(near, costs, strict=True):
+        if cost < best.get(j, (now, 0))[0]:
+            best[j] = (float(cost), other[j])
+    row = tuple(best[j][1] if j in best else i for j, i in enumerate(arch))
+    return tuples(settle(space, array([row], space)))[0]
+
+
+def _drawn(good: list[Arch], n: int, rng: np.random.Generator) -> tuple[Arch, ...]:
+    places = rng.choice(len(good), min(n, len(good)), replace=False)
+    return tuple(good[int(i)] for i in places)
+
+
+def _shared(space: Space, shape: Shape, largest: float) -> Shared:
+    """Parameters of a supernet: what is fixed, and every open option of every choice."""
+    rule = inner(space)
+    if type(rule).supernet is Space.supernet:
+        return Shared(None, False, largest, "this space cannot share weights between its networks")
+    choices = space.choices()
+    if any(c.when for c in choices):
+        return Shared(None, False, largest)
+    each: dict[str, dict[int, int]] = {c.name: {} for c in choices}
+    fixed = 0.0
+    for k in range(max((len(c.open) for c in choices), default=1)):
+        arch = tuple(c.open[min(k, len(c.open) - 1)] for c in choices)
+        graph = space.graph(arch, shape)
+        told = {e.choice: e.params for e in graph.edges if e.choice in each}
+        for c, i in zip(choices, arch, strict=True):
+            if c.name in told:
+                each[c.name][i] = told[c.name]
+        fixed = graph.params - sum(told.values())
+    if any(len(found) < len(c.open) for c, found in zip(choices, each.values(), strict=True)):
+        return Shared(None, False, largest)
+    return Shared(fixed + sum(sum(found.values()) for found in each.values()), False, largest)

@@ -1,0 +1,241 @@
+"""The right side of Build: the picked part, how inputs join, the skeleton, closed options, what is added."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Mapping
+from dataclasses import Field
+from typing import Any, Literal
+
+import streamlit as st
+
+from nascore.codec import from_json
+from nascore.errors import BadInput
+from nascore.kinds import knobs
+from nascore.space import Space, size
+from nascore.tables import entry
+from nascore.view.tokens import op_label
+from pages.parts import buildedit, buildscene, buildstate, forms
+from pages.parts.buildedit import Document
+from pages.parts.buildview import refused
+from pages.parts.show import plain
+
+DRAWN = ("nodes", "edges", "ops")  # knobs of a cell that the drawing shows
+JOINS = {"sum": "Add", "mean": "Average", "concat": "Concatenate unused"}
+SHOWN_FIRST = ("combine", "ops_on", "inputs", "cells", "channels", "stages", "stem_stride")
+MOST_OPTIONS = 40
+
+
+def picked(document: Document, part: str | None) -> None:
+    """Candidates of the picked line or box."""
+    place = buildedit.part_of(document, part)
+    with st.container(border=True, gap="xsmall", key="build-picked"):
+        ops = buildedit.operations(document)
+        if place not in ops:
+            hint = "Click a box to choose its operations." if buildedit.on_nodes(document) else ""
+            st.markdown(f":gray[:material/touch_app: {hint or 'Click a line to choose its operations.'}]")
+            if ops:
+                everywhere(document)
+        else:
+            st.markdown(f"**{plain(buildedit.spoken(document, place))}** may be")
+            chosen(document, place, ops[place])
+        if isinstance(place, int) and place not in ops:
+            st.markdown(f":small[{plain(buildedit.spoken(document, place))} is picked.]")
+        refused("picked")
+
+
+def chosen(document: Document, place: Any, ops: tuple[str, ...]) -> None:
+    """A tick for each operation."""
+    name = "_".join(map(str, place)) if isinstance(place, tuple) else str(place)
+    key = buildstate.controlled(f"build_ops_{name}", list(ops))
+    st.pills(
+        "Operations",
+        offered(document),
+        selection_mode="multi",
+        key=key,
+        format_func=buildscene.look,
+        label_visibility="collapsed",
+        on_change=functools.partial(_ticked, place, key),
+    )
+    if not ops:
+        st.markdown(":red-badge[:material/block: none ticked] Tick at least one.")
+    st.button(
+        "The same everywhere",
+        icon=":material/select_all:",
+        type="tertiary",
+        key="build_everywhere",
+        disabled=not ops,
+        on_click=lambda: buildstate.change(lambda d: buildedit.tick_all(d, ops), "picked"),
+    )
+
+
+def offered(document: Document) -> list[str]:
+    """Operations that may be ticked: all that are known, those of the document first."""
+    used = [o for ops in buildedit.operations(document).values() for o in ops]
+    return list(dict.fromkeys([*buildedit.candidates(), *used]))
+
+
+def _ticked(place: Any, key: str) -> None:
+    ops = list(st.session_state.get(key) or [])
+    buildstate.change(lambda d: buildedit.tick(d, place, ops), "picked")
+
+
+def everywhere(document: Document) -> None:
+    """Candidates of all places at once, where they are the same."""
+    lists = {tuple(sorted(o)) for o in buildedit.operations(document).values()}
+    if len(lists) > 1:
+        return
+    key = buildstate.controlled("build_ops_all", list(next(iter(buildedit.operations(document).values()))))
+    st.pills(
+        "Or for all of them",
+        offered(document),
+        selection_mode="multi",
+        key=key,
+        format_func=buildscene.look,
+        on_change=lambda: buildstate.change(
+            lambda d: buildedit.tick_all(d, list(st.session_state.get(key) or [])), "picked"
+        ),
+    )
+
+
+def skeleton(document: Document) -> None:
+    """Knobs of the drawing that are numbers or words: how inputs join, cells, channels, stages."""
+    inner = buildedit.core(document)
+    cls = entry("space", inner["name"])
+    hints = typing.get_type_hints(cls)
+    shown = [f for f in knobs(cls) if f.name not in DRAWN and is_plain(hints[f.name])]
+    shown.sort(key=lambda f: SHOWN_FIRST.index(f.name) if f.name in SHOWN_FIRST else 99)
+    if not shown:
+        return
+    with st.container(border=True, gap="xsmall", key="build-skeleton"):
+        st.markdown("**The network around it**")
+        with st.container(horizontal=True, gap="small"):
+            for f in shown:
+                widget(f, hints[f.name], inner["knobs"].get(f.name))
+        refused("skeleton")
+
+
+def is_plain(hint: Any) -> bool:
+    """Whether a knob is a number, a word or a list of them."""
+    args = typing.get_args(hint)
+    nested = any(typing.get_origin(a) is tuple or hasattr(a, "__dataclass_fields__") for a in args)
+    return not nested and not hasattr(hint, "__dataclass_fields__") and hint is not Space
+
+
+def widget(f: Field[Any], hint: Any, value: Any) -> None:
+    """One knob: it shows what the document says, and a change is an edit."""
+    label, about = JOINED.get(f.name, forms.sentence(forms.spoken(f.name))), f.metadata
+    key = f"build_knob_{f.name}"
+    more: dict[str, Any] = {"help": plain(about["help"], 300) or None}
+    more["on_change"] = functools.partial(_set, f.name, key)
+    options = about["options"] or (typing.get_args(hint) if typing.get_origin(hint) is Literal else ())
+    if options:
+        st.selectbox(
+            label,
+            options,
+            key=buildstate.controlled(key, value),
+            format_func=lambda o: JOINS.get(o, str(o)),
+            width=190,
+            **more,
+        )
+    elif hint is bool:
+        st.toggle(label, key=buildstate.controlled(key, bool(value)), **more)
+    elif hint in (int, float):
+        low, high = about["low"], about["high"]
+        st.number_input(
+            label,
+            None if low is None else hint(low),
+            None if high is None else hint(high),
+            key=buildstate.controlled(key, hint(value or 0)),
+            step=1 if hint is int else None,
+            width=130,
+            **more,
+        )
+    elif typing.get_origin(hint) is tuple:
+        text = ", ".join(str(v) for v in value or ())
+        st.text_input(label, key=buildstate.controlled(key, text), width=190, **more)
+
+
+JOINED = {"combine": "Join what arrives"}
+
+
+def _set(name: str, key: str) -> None:
+    value: Any = st.session_state.get(key)
+    if value is None:
+        return
+    document = buildstate.current().document
+    before = buildedit.core(document)["knobs"].get(name)
+    if isinstance(before, list) and isinstance(value, str):
+        value = [forms.plain_value(w.strip()) for w in value.split(",") if w.strip()]
+    buildstate.change(lambda d: checked(d, buildedit.set_knob(d, name, value)), "skeleton")
+
+
+def checked(before: Document, after: Document) -> Document:
+    """The document after an edit that must leave a space behind, where it was one before.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if buildedit.made(before) is not None:
+        from_json("space", after)
+    return after
+
+
+def closed(document: Document, space: Space) -> None:
+    """Closing options of any choice: a restricted space."""
+    inside = document["knobs"]["space"] if document.get("name") == "restrict" else document
+    base = buildedit.made(inside)
+    shut = buildedit.allowed(document)
+    title = f"Close options ({len(shut)} choices closed in part)" if shut else "Close options"
+    with st.expander(title, icon=":material/filter_alt:", key="build-closed"):
+        if base is None:
+            st.markdown(":gray[The space has to be whole first.]")
+            return
+        choices = {c.name: c for c in base.choices()}
+        where = st.selectbox("Choice", list(choices), key="build_choice", format_func=lambda n: said(n, shut))
+        if where is None:
+            return
+        options = choices[where].options
+        if len(options) > MOST_OPTIONS:
+            st.markdown(f":gray[{plain(f'{len(options)} options; close them in a file.')}]")
+            return
+        key = buildstate.controlled(f"build_open_{where}", list(shut.get(where, options)))
+        st.pills(
+            "Open options",
+            options,
+            selection_mode="multi",
+            key=key,
+            format_func=lambda v: op_label(v) if isinstance(v, str) else str(v),
+            on_change=functools.partial(_closed, where, key),
+        )
+        if shut:
+            many = f"{buildscene.big(size(space))} of {buildscene.big(size(base))} architectures are left."
+            st.markdown(f":small[:gray[{plain(many)}]]")
+            st.button(
+                "Open all",
+                icon=":material/lock_open:",
+                type="tertiary",
+                key="build_open_all",
+                on_click=lambda: buildstate.change(
+                    lambda d: d["knobs"]["space"] if d.get("name") == "restrict" else d
+                ),
+            )
+        refused("closed")
+
+
+def said(name: str, shut: Mapping[str, Any]) -> str:
+    """A choice as the list shows it."""
+    words = name.replace("_", " ").replace(".", ": ")
+    return f"{words} ({len(shut[name])} open)" if name in shut else words
+
+
+def _closed(choice: str, key: str) -> None:
+    values = list(st.session_state.get(key) or [])
+
+    def edit(document: Document) -> Document:
+        if not values:
+            raise BadInput(f"{choice}: one option has to stay open")
+        return buildedit.shrink(document, choice, values)
+
+    buildstate.change(edit, "closed")

@@ -1,0 +1,157 @@
+"""The left side of Build: the drawing that is edited, and architectures drawn from it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import streamlit as st
+
+from nascore.codec import arch_to_json, dumps
+from nascore.graph import Graph
+from nascore.overview import Overview
+from nascore.runs import drafts
+from nascore.runs.drafts import Draft
+from nascore.space import Arch, Space, key
+from nascore.task import Shape
+from nascore.view import scene, words
+from nascore.view.tokens import LIVE
+from pages.parts import buildedit, buildscene, buildstate, links
+from pages.parts.buildedit import Document, Fault
+from pages.parts.graph import graph
+from pages.parts.show import badge, over, plain
+
+VALID = {"valid": ("green", "check"), "not yet": ("red", "block")}
+MAX_TEXT = 3000  # of an architecture in an address
+
+
+def _edited() -> None:
+    """What was done in the drawing."""
+    said: dict[str, Any] = st.session_state.get("build_graph") or {}
+    if given := said.get("join"):
+        ends = int(given["source"]), int(given["target"])
+        buildstate.change(lambda d: buildedit.join(d, *ends), since=int(given["rev"]))
+    if given := said.get("move"):
+        node, place = int(given["node"]), int(given["place"])
+        buildstate.change(lambda d: buildedit.move(d, node, place), since=int(given["rev"]))
+    if given := said.get("remove"):
+        part = str(given["part"])
+        buildstate.change(lambda d: buildedit.remove(d, part), since=int(given["rev"]))
+
+
+def _remove() -> None:
+    if part := buildstate.picked(buildstate.current().document):
+        buildstate.change(lambda d: buildedit.remove(d, part))
+
+
+def tools(draft: Draft, part: str | None) -> None:
+    """Buttons over the drawing: add, remove, connect by clicks, undo, redo."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="build-tools"):
+        if buildedit.is_cell(draft.document):
+            st.button(
+                "Add node",
+                icon=":material/add_circle:",
+                key="build_add",
+                shortcut="N",
+                on_click=lambda: buildstate.change(buildedit.add_node),
+            )
+            st.button(
+                "Remove",
+                icon=":material/delete:",
+                key="build_remove",
+                disabled=part is None,
+                on_click=_remove,
+                help="The picked line or box; in the drawing, the Delete key.",
+            )
+        for label, icon, by, short, last in (
+            ("Undo", "undo", -1, "Mod+Z", draft.at == 0),
+            ("Redo", "redo", 1, "Mod+Shift+Z", draft.at == len(draft.steps) - 1),
+        ):
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                key=f"build_{label.lower()}",
+                shortcut=short,
+                disabled=last,
+                on_click=functools.partial(_step, by),
+            )
+        if buildedit.is_cell(draft.document):
+            st.toggle("Connect by clicks", key="build_connect", help="Click one box, then another.")
+
+
+def _step(by: int) -> None:
+    buildstate.run(lambda id, revision: drafts.step(id, revision, by), "drawing")
+
+
+def drawing(draft: Draft, part: str | None, faults: list[Fault]) -> None:
+    """The cell to edit, and in words whether it is one."""
+    document = draft.document
+    with st.container(border=True, gap="xsmall", key="build-drawing"):
+        graph(
+            buildscene.cell(document, part, "The cell that you draw"),
+            key="build_graph",
+            height=340,
+            pick=True,
+            edit=True,
+            connect=bool(st.session_state.get("build_connect")),
+            rev=draft.revision,
+            on_edit=_edited,
+        )
+        state(document, faults)
+        refused("drawing")
+
+
+def state(document: Document, faults: list[Fault]) -> None:
+    """Valid, or what is missing."""
+    if faults:
+        lines = [f"{badge(VALID, 'not yet', 'not a space yet')} {plain(faults[0].text, 300)}"]
+        lines += [plain(f.text, 300) for f in faults[1:4]]
+        st.markdown("  \n".join(lines))
+        return
+    count, links_ = buildedit.nodes(document), len(buildedit.edges(document))
+    told = f"{count} nodes, {links_} edges; every node lies on a path from input to output."
+    st.markdown(f"{badge(VALID, 'valid')} :small[:gray[{plain(told)}]]")
+
+
+def refused(place: str) -> None:
+    """The refusal of what was tried last, and the way to what was kept of it."""
+    if said := buildstate.refusal(place):
+        st.markdown(f":red-badge[:material/block: not done] {plain(said, 300)}")
+    if copy := st.session_state.get(buildstate.COPY):
+        links.link(links.BUILD, f"Yours was kept as {plain(copy[1])}", "content_copy", space=copy[0])
+
+
+def samples(space: Space, shape: Shape, found: Overview, seed: int) -> None:
+    """Three architectures drawn at random."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        how = getattr(space, "sampling", lambda: "Each choice is drawn evenly from its open options.")()
+        over(f"{words.count(len(found.samples))} drawn from it", plain(how, 400), key="samples")
+        st.button(
+            "Draw again",
+            icon=":material/casino:",
+            type="tertiary",
+            key="build_again",
+            on_click=lambda: st.session_state.update(build_seed=seed + 1),
+        )
+    sides = st.columns(max(len(found.samples), 1), gap="small")
+    for i, (side, arch) in enumerate(zip(sides, found.samples, strict=False)):
+        with side, st.container(border=True, gap="xsmall", key=f"build-sample-{i}"):
+            sample(space, shape, arch, i)
+
+
+def sample(space: Space, shape: Shape, arch: Arch, i: int) -> None:
+    """One architecture: small, with its costs and the way to its page."""
+    network = space.graph(arch, shape)
+    name = key(space, arch)
+    graph(pictured(network, name), key=f"build_sample_{i}", height=110)
+    costs = f"{words.compact(network.params)} params, {words.compact(network.flops, 'multiply-adds')}"
+    st.markdown(f":small[:gray[{plain(costs)}]]")
+    if len(text := dumps(arch_to_json(space, arch))) <= MAX_TEXT:
+        links.link(links.ARCHITECTURE, "Open", "account_tree", arch=text)
+
+
+def pictured(network: Graph, name: str) -> dict[str, Any]:
+    """The cell without words where there is one, else the strip of blocks."""
+    if network.edges:
+        return scene.cell(network, LIVE, bare=True, label=f"architecture {name}")
+    return scene.macro(network, LIVE, label=f"architecture {name}")
