@@ -9,6 +9,7 @@ Plain numpy on whole tables, so that a page can ask again after each filter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,3 +222,47 @@ def ranks(table: Table, row: int) -> list[tuple[str, float, int, int, float]]:
         share = 100 * (1 - better / max(len(known) - 1, 1)) if len(known) > 1 else 100.0
         out.append((name, float(here), better + 1, len(known), share))
     return out
+
+
+@dataclass(frozen=True)
+class Density:
+    """How many archs stand where in a visible part of a plane.
+
+    Attributes:
+        count: (cells across, cells up).
+        x, y: middles of the cells across and up.
+        inside: how many archs are visible.
+    """
+
+    count: Values
+    x: Values
+    y: Values
+    inside: int
+
+
+def visible(x: Values, y: Values, part: Sequence[float] | None) -> NDArray[np.bool_]:
+    """(n,) which places lie in a part of the plane: least x, largest x, least y, largest y; None for all."""
+    fine = np.isfinite(x) & np.isfinite(y)
+    if part is None:
+        return fine
+    x0, x1, y0, y1 = part
+    return fine & (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1)
+
+
+def density(
+    x: Values, y: Values, part: Sequence[float] | None = None, *, cells: tuple[int, int] = (120, 80)
+) -> Density:
+    """A histogram of the visible part, as finely divided however small that is.
+
+    Args:
+        x: (n,) places across; those that are not finite stand nowhere.
+        y: (n,) places up.
+        part: see `visible`.
+        cells: across and up.
+    """
+    seen = visible(x, y, part)
+    limits = None if part is None else [part[:2], part[2:]]
+    if not seen.any() and limits is None:
+        limits = [(0.0, 1.0), (0.0, 1.0)]
+    count, xs, ys = np.histogram2d(x[seen], y[seen], bins=cells, range=limits)
+    return Density(count, (xs[1:] + xs[:-1]) / 2, (ys[1:] + ys[:-1]) / 2, int(seen.sum()))

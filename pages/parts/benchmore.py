@@ -14,8 +14,7 @@ import streamlit as st
 
 from nascore.benchmarks.table import Column, Table
 from nascore.view import axes, figures_table, words
-from nascore.view.axes import Axis
-from pages.parts import benchask, benchdata, benchimport, benchplots, show
+from pages.parts import benchask, benchdata, benchimport, benchmap, benchplots, show
 from pages.parts.benchask import Asked
 
 VIEWS: tuple[str, ...] = ("Learning curves", "Seed noise", "Map", "Three metrics", "About this table")
@@ -34,7 +33,7 @@ def more(asked: Asked) -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
-    views = dict(zip(VIEWS, (learning, seed_noise, plane, three, about), strict=True))
+    views = dict(zip(VIEWS, (learning, seed_noise, benchmap.plane, three, about), strict=True))
     views.get(str(view), learning)(asked)
 
 
@@ -165,49 +164,6 @@ def seed_noise(asked: Asked) -> None:
             words.protocol(axes.named(where[0]), "", where[1], f"{n} seeds", table.about.get("source", ""))
         )
     )
-
-
-def plane(asked: Asked) -> None:
-    """All archs by what they have in common."""
-    table = asked.table
-    if not table.choices:
-        show.empty("map", "There is no map of names.", "A map needs a table whose space is known.")
-        return
-    placed = benchdata.plane(table, asked.y)
-    pair = tuple(Axis(Column(f"map_{i}", f"Direction {i + 1}"), placed.places[:, i]) for i in range(2))
-    turned = (
-        f" A whole space is symmetric: {placed.tied} directions keep equally much, and the ones shown follow "
-        f"{show.plain(asked.pair[1].title)}."
-        if placed.tied > 2
-        else ""
-    )
-    fig = figures_table.cloud(
-        pair[0],
-        pair[1],
-        show.theme(),
-        numbers=benchdata.numbers(table),
-        chosen=None if asked.chosen.all() else asked.chosen,
-        color=asked.pair[1],
-        ringed={r: benchplots.called(asked, r) for r in asked.picked},
-        height=460,
-    )
-    event = show.panel(
-        "Map of the architectures",
-        "Dots that are near each other differ in few choices: squared distances are the number of edits "
-        f"(classical scaling). The plane keeps {100 * placed.share:.0f} % of them.{turned} The color is "
-        f"{show.plain(asked.pair[1].title)}. Click a dot to open it.",
-        fig.update_layout(showlegend=False),
-        "bench_map",
-        f"Map of {table.rows:,} cells by edit distance",
-        select="rerun",
-    )
-    st.markdown(
-        show.chip(f"edit distance · the plane keeps {100 * placed.share:.0f} % of the squared distances")
-        + " "
-        + show.chip(axes.protocol(asked.pair[1].column) or "protocol not given")
-    )
-    if (hit := show.clicked(event)) is not None:
-        benchplots.open_row(asked, int(float(hit)))
 
 
 def three(asked: Asked) -> None:
