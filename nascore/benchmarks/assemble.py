@@ -112,12 +112,12 @@ def finish(source: Source, folder: Path, name: str, home: Path | None) -> tuple[
     known = _Archs(source.space)
     given = _placed(parts, "archs", known, reasons)
     # Runs of a source that also lists its archs are counted there.
-    runs = _placed(parts, "runs", known, {} if len(given) else reasons)
+    runs = _numbered(_placed(parts, "runs", known, {} if len(given) else reasons), reasons)
     if not known.texts:
         raise BadInput(f"{folder.name.removeprefix('.import-')}: no row could be read; {_most(reasons)}")
     names = known.keys()
     frame, columns = known.frame(names), []
-    for values, found in (_direct(given, source, reasons), _means(runs, source, reasons)):
+    for values, found in (_direct(given, source, reasons), _means(runs, source)):
         frame = pd.concat([frame, values.reindex(frame.index)], axis=1)
         columns += found
     if len(columns) > MAX_COLUMNS:
@@ -227,19 +227,26 @@ def _typed(block: Frame) -> Frame:
     return block.astype(kinds)
 
 
-def _means(runs: Frame, source: Source, reasons: dict[str, int]) -> tuple[Frame, list[Column]]:
-    """Means over the seeds for each data set and number of epochs; numbers the repeats in place."""
-    import pandas as pd
-
+def _numbered(runs: Frame, reasons: dict[str, int]) -> Frame:
+    """The runs with repeats numbered where no seed is named, and each training once."""
     if not len(runs):
-        return pd.DataFrame(), []
+        return runs
     runs["epochs"] = runs["epochs"].fillna(0).astype(np.int32)
     order = runs.groupby(["row", "data", "epochs"], observed=True).cumcount()
     unnamed = runs["seed"].isna()
     runs["seed"] = runs["seed"].astype(np.float64).where(~unnamed, order).astype(np.int32)
     if (twice := runs.duplicated(["row", "data", "epochs", "seed"])).any():
         reasons["the same training stood there already; the first stays"] = int(twice.sum())
-        runs.drop(index=runs.index[twice], inplace=True)
+        return runs[~twice]
+    return runs
+
+
+def _means(runs: Frame, source: Source) -> tuple[Frame, list[Column]]:
+    """Means over the seeds for each data set and number of epochs."""
+    import pandas as pd
+
+    if not len(runs):
+        return pd.DataFrame(), []
     metrics = [c for c in runs.columns if c not in ("row", "data", "seed", "epochs")]
     moving = [m for m in metrics if m not in source.static]
     still = [m for m in metrics if m in source.static]

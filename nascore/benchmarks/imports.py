@@ -14,8 +14,8 @@ import shutil
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -350,15 +350,19 @@ def _guarded(name: str) -> Iterator[None]:
         raise BadInput(f"{name}: damaged, cut off or of a kind that is not read here") from error
 
 
-def _pieces(source: Source, start: int, name: str) -> Iterator[Piece]:
+def _pieces(source: Source, start: int, name: str) -> Generator[Piece]:
     """The source's pieces, guarded."""
     found = source.read(start)
-    while True:
-        with _guarded(name):
-            piece = next(found, None)
-        if piece is None:
-            return
-        yield piece
+    try:
+        while True:
+            with _guarded(name):
+                piece = next(found, None)
+            if piece is None:
+                return
+            yield piece
+    finally:  # a reader that was left may have helpers
+        if isinstance(found, Generator):
+            found.close()
 
 
 def _read_parts(
@@ -371,24 +375,26 @@ def _read_parts(
     parts = parts_of(folder)
     if parts and json.loads((parts[-1] / "done.json").read_text("utf-8"))["whole"]:
         return
-    start, begun, first, flushed = _last(folder), time.monotonic(), None, time.monotonic()
+    start, begun, flushed = _last(folder), time.monotonic(), time.monotonic()
     waiting: list[Piece] = []
-    for piece in _pieces(source, start, name):
-        waiting.append(piece)
-        first = piece.done if first is None else first
-        full = sum(len(p.runs) + len(p.archs) for p in waiting) > PART_ROWS
-        full = full or sum(len(p.curves) for p in waiting) > PART_CURVES
-        if full or time.monotonic() - flushed > PART_SECONDS:
-            _write_part(folder, waiting, whole=False)
-            waiting, flushed = [], time.monotonic()
-        spent, gone = time.monotonic() - begun, piece.done - start
-        left = spent / gone * (piece.total - piece.done) if gone > 0 and piece.total else None
-        if tell:
-            tell(Progress(piece.done, piece.total, left))
-        if should_stop and should_stop():
-            if waiting:
+    with closing(_pieces(source, start, name)) as pieces:
+        for piece in pieces:
+            waiting.append(piece)
+            full = sum(len(p.runs) + len(p.archs) for p in waiting) > PART_ROWS
+            full = full or sum(len(p.curves) for p in waiting) > PART_CURVES
+            if full or time.monotonic() - flushed > PART_SECONDS:
                 _write_part(folder, waiting, whole=False)
-            raise Stopped(f"stopped at {piece.done:,} of {piece.total:,}; the same import goes on from there")
+                waiting, flushed = [], time.monotonic()
+            spent, gone = time.monotonic() - begun, piece.done - start
+            left = spent / gone * (piece.total - piece.done) if gone > 0 and piece.total else None
+            if tell:
+                tell(Progress(piece.done, piece.total, left))
+            if should_stop and should_stop():
+                if waiting:
+                    _write_part(folder, waiting, whole=False)
+                raise Stopped(
+                    f"stopped at {piece.done:,} of {piece.total:,}; the same import goes on from there"
+                )
     _write_part(folder, waiting, whole=True)
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nascore.benchmarks import pickles
+from nascore.benchmarks import ahead, pickles
 from nascore.benchmarks.piece import TOPOLOGY, Held, Piece, Source, metric, number, pieces, slug
 from nascore.benchmarks.table import Column, Direction
 from nascore.errors import BadInput
@@ -25,6 +26,7 @@ from nascore.space import Space
 FORMAT = "nats"
 FILE = re.compile(r"(\d{1,6})\.pickle\.pbz2")
 EACH_FILE = 16  # archs read between two looks at the clock
+MANY = 96  # files from which on helpers are worth their start
 STATIC = frozenset({"params_m", "flops_m", "latency_ms"})
 ORIGIN = "NATS-Bench, Dong et al. (MIT licence)"
 TITLES: dict[str, tuple[str, str, Direction]] = {
@@ -52,7 +54,7 @@ def source(held: Held) -> Source:
     if held.kind == "folder":
         meta = pickles.load_path(held.path / "meta.pickle.pbz2")
         files = folder_files(held.path)
-        read: Any = partial(_folder, files)
+        read: Any = partial(_folder, held.path, files)
         there = len(files)
     else:
         meta = held.object
@@ -97,28 +99,42 @@ def absent(there: int, total: int) -> str:
     return f"{there:,} of the {total:,} official architectures are in this copy"
 
 
-def folder_files(folder: Path) -> list[tuple[int, Path]]:
-    """(official index, file) of each arch's file.
+def folder_files(folder: Path) -> list[tuple[int, str]]:
+    """(official index, name) of each arch's file.
 
     Raises:
         BadInput: there is none.
     """
-    files = sorted((int(m[1]), f) for f in folder.iterdir() if (m := FILE.fullmatch(f.name)))
+    files = sorted((int(m[1]), f.name) for f in folder.iterdir() if (m := FILE.fullmatch(f.name)))
     if not files:
         raise BadInput(f"{folder.name}: no file NNNNNN.pickle.pbz2 stands beside meta.pickle.pbz2")
     return files
 
 
-def _folder(files: list[tuple[int, Path]], start: int) -> Iterator[Piece]:
-    for at in range(start, len(files), EACH_FILE):
-        end = min(at + EACH_FILE, len(files))
-        piece = Piece(end, end, len(files))
-        for index, file in files[at:end]:
-            try:
-                add(piece, index, pickles.load_path(file))
-            except BadInput as error:
-                piece.skip(f"file {error}")
+def _folder(folder: Path, files: list[tuple[int, str]], start: int) -> Iterator[Piece]:
+    """A piece for each few files; of many, all but the first are read by helper processes."""
+    ends = [(at, min(at + EACH_FILE, len(files))) for at in range(start, len(files), EACH_FILE)]
+    requests = [{"folder": str(folder), "files": files[at:end]} for at, end in ends]
+    alone = requests if len(files) - start < MANY or ahead.helpers() < 2 else requests[:1]
+    rest = requests[len(alone) :]
+    helped = ahead.answers(__name__, rest, ahead.helpers()) if rest else iter(())
+    for (_, end), piece in zip(ends, chain(map(read_files, alone), helped), strict=True):
+        piece.at, piece.done, piece.total = end, end, len(files)
         yield piece
+
+
+def read_files(request: Mapping[str, Any]) -> Piece:
+    """What stands in some files of a folder: `{"folder", "files": [[official index, name]]}`.
+
+    A file that cannot be read is skipped with its reason.
+    """
+    piece = Piece(0, 0, 0)
+    for index, name in request["files"]:
+        try:
+            add(piece, index, pickles.load_path(Path(request["folder"]) / name))
+        except BadInput as error:
+            piece.skip(f"file {error}")
+    return piece
 
 
 def _single(infos: Mapping[int, Any], start: int) -> Iterator[Piece]:
@@ -185,12 +201,17 @@ def _series(data: str, result: dict[str, Any], epochs: int) -> dict[str, np.ndar
 
 def _filled(values: Mapping[Any, Any], epochs: int, prefix: str = "") -> np.ndarray[Any, Any]:
     """(epochs,) values by epoch, NaN where there is none; keys are epochs, or texts with a prefix."""
-    get = values.get
-    found = [get(f"{prefix}{e}") for e in range(epochs)] if prefix else [get(e) for e in range(epochs)]
+    found = list(map(values.get, _keys(prefix, epochs)))
     try:
         return np.array(found, dtype=np.float64)
     except (TypeError, ValueError):
         return np.array([np.nan if (v := number(x)) is None else v for x in found])
+
+
+@lru_cache(maxsize=64)
+def _keys(prefix: str, epochs: int) -> tuple[int | str, ...]:
+    """The keys of all epochs."""
+    return tuple(f"{prefix}{e}" if prefix else e for e in range(epochs))
 
 
 def _total(times: Mapping[int, Any]) -> float | None:
@@ -223,3 +244,7 @@ def column(origin: str, data: str, name: str, epochs: int) -> Column | None:
         epochs=epochs,
         source=origin,
     )
+
+
+if __name__ == "__main__":
+    ahead.serve(read_files)

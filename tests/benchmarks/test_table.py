@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,40 @@ def test_values_of_unknown_archs_are_missing(tmp_path: Path) -> None:
 def test_lookup_takes_no_archs_and_lists_alike(tmp_path: Path) -> None:
     found = make(tmp_path)
     assert found.lookup(array([], SPACE)).shape == (0,)
+
+
+def test_a_metric_an_arch_and_a_rank_are_read_without_the_other_columns_and_without_pandas(
+    tmp_path: Path,
+) -> None:
+    found = make(tmp_path)
+    code = f"""
+import sys
+from pathlib import Path
+from nascore.benchmarks.table import open_table
+found = open_table("toy", Path({str(tmp_path)!r}))
+assert found.value("latency_ms", found.archs[7:8]).tolist() == [7.0]
+assert found.value("accuracy", found.archs[3:4])[0] != found.value("accuracy", found.archs[3:4])[0]
+assert found.find({found.frame["key"][5]!r}) == 5 and found.find({found.frame["text"][6]!r}) == 6
+assert found.rank({found.frame["key"][5]!r}, "latency_ms") == (6, 20)
+assert "frame" not in vars(found) and "pandas" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_missing_value_is_the_same_from_the_column_and_from_the_frame(tmp_path: Path) -> None:
+    make(tmp_path)
+    alone, whole = open_table("toy", tmp_path), open_table("toy", tmp_path)
+    assert len(whole.frame) == 20
+    for metric in alone.metrics:
+        np.testing.assert_array_equal(alone.values(metric), whole.values(metric))
+    assert np.isnan(alone.values("accuracy")).sum() == 1
 
 
 def test_the_best_come_first_in_the_direction_of_the_metric(tmp_path: Path) -> None:
