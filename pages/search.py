@@ -44,6 +44,7 @@ def fields() -> tuple[dict[str, Any], dict[str, Any]]:
     """The whole form. Returns the document, and the places where a refusal of each part belongs."""
     document: dict[str, Any] = {"v": 1}
     slots: dict[str, Any] = {}
+    compose.saved_spaces()
     rows = [st.columns(2, gap="small"), st.columns(2, gap="small")]
     for i, (kind, label, icon) in enumerate(CARDS):
         with rows[i // 2][i % 2]:

@@ -240,7 +240,7 @@ def _name(text: str) -> str:
     Raises:
         BadInput: nothing is left of it.
     """
-    line = tidy(text).replace("@", " ").strip()[:MAX_NAME]
+    line = " ".join(tidy(text).replace("@", " ").split())[:MAX_NAME].strip()
     if not line:
         raise BadInput("name: it is empty; write a word or two")
     return line
@@ -350,7 +350,7 @@ def _read(file: Path) -> Draft:
             tuple(Version(int(v["number"]), v["document"], str(v["when"])) for v in data["versions"]),
             str(data["changed"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
         raise BadInput(f"space: the file of {file.stem} is damaged and cannot be read") from error
     documents = (*draft.steps, *(v.document for v in draft.versions))
     if not all(isinstance(d, dict) for d in documents) or not 0 <= draft.at < len(draft.steps):

@@ -15,6 +15,7 @@ from nascore.runs.spec import RunSpec, read
 from nascore.space import size
 from nascore.view import words
 from pages.parts import errors, forms, links
+from pages.parts.buildscene import big
 from pages.parts.show import plain
 
 BYTES_A_TRIAL, BYTES_A_NUMBER = (
@@ -35,9 +36,10 @@ def row(label: str, value: str, help: str | None = None) -> None:
 def sizes(spec: RunSpec) -> None:
     """How big the space is, and how much of it will be looked at."""
     n, asked = size(spec.space), spec.budget.evaluations
-    row("Space", f"{n:,} architectures" if n < 10**9 else f"{n:.2e} architectures", "Counted exactly.")
+    row("Space", f"{big(n)} architectures", "Counted exactly.")
     if asked:
-        share = f"{words.three(100 * asked / n)}{words.GAP}%" if asked < n else "all"
+        share = f"{words.three(100 * asked / n)}{words.GAP}%" if asked < n < 10**300 else "all"
+        share = "next to nothing" if n >= 10**9 * asked else share
         row("Looks at", f"{asked:,} of them, {share}")
     else:
         row("Looks at", "what fits into the budget")

@@ -76,7 +76,7 @@ def tools(draft: Draft, part: str | None) -> None:
                 on_click=functools.partial(_step, by),
             )
         if buildedit.is_cell(draft.document):
-            st.toggle("Connect by clicks", key="build_connect", help="Click one box, then another.")
+            st.toggle("Click to connect", key="build_connect", help="Click one box, then another.")
 
 
 def _step(by: int) -> None:
@@ -114,11 +114,9 @@ def state(document: Document, faults: list[Fault]) -> None:
 
 
 def refused(place: str) -> None:
-    """The refusal of what was tried last, and the way to what was kept of it."""
+    """The refusal of what was tried last, at its place."""
     if said := buildstate.refusal(place):
         st.markdown(f":red-badge[:material/block: not done] {plain(said, 300)}")
-    if copy := st.session_state.get(buildstate.COPY):
-        links.link(links.BUILD, f"Yours was kept as {plain(copy[1])}", "content_copy", space=copy[0])
 
 
 def samples(space: Space, shape: Shape, found: Overview, seed: int) -> None:

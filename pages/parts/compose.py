@@ -12,10 +12,11 @@ from nascore.codec import from_json
 from nascore.device import DEVICES
 from nascore.errors import AppError, BadInput
 from nascore.problem import Budget
+from nascore.runs import drafts
 from nascore.runs.spec import DEFAULTS, RunSpec, from_document, open_spec, read, shipped
 from nascore.tables import table
 from nascore.view import words
-from pages.parts import forms, stores
+from pages.parts import forms, links, stores
 
 HIGHER = ("score", "synflow", "naswot", "grad_norm")  # metrics of which more is better
 ARROWS = {"min": "↓", "max": "↑"}
@@ -50,6 +51,33 @@ def document_of(query: Mapping[str, str]) -> dict[str, Any]:
     if asked not in shipped():
         raise BadInput(f"spec: {asked[:60]!r} is no ready search; there are {', '.join(shipped())}")
     return ready(asked).to_json()
+
+
+def saved_spaces() -> None:
+    """Spaces that were drawn and saved, to be searched; and the way to draw one."""
+    names = list(drafts.saved())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="saved-spaces"):
+        if names:
+            st.selectbox(
+                "A space that was drawn here",
+                names,
+                index=None,
+                key="saved_space",
+                placeholder="A space that was drawn here",
+                label_visibility="collapsed",
+                on_change=_take_saved,
+                width=320,
+            )
+        links.link(links.BUILD, "Draw a space", "design_services")
+
+
+def _take_saved() -> None:
+    """The form with this space; everything else stays."""
+    found = drafts.saved().get(str(st.session_state.get("saved_space")))
+    if found is not None:
+        document = {**st.session_state.get("draft", fallback()), "space": found}
+        st.session_state["draft"] = document
+        forms.begin(document)
 
 
 def fallback() -> dict[str, Any]:

@@ -156,6 +156,8 @@ def bar(draft: Draft, space: Space | None) -> None:
         links.link(links.BUILD, "All spaces", "arrow_back")
     st.markdown(f":small[:gray[{plain(kept(draft))}]]")
     refused("bar")
+    if copy := st.session_state.get(buildstate.COPY):
+        links.link(links.BUILD, f"Yours was kept as {plain(copy[1])}", "content_copy", space=copy[0])
     if done := st.session_state.pop(buildstate.DONE, ""):
         st.toast(plain(done), icon=":material/check:")
 

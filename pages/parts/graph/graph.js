@@ -74,7 +74,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const mine = memory.get(svg);
   svg.style.maxHeight = `${data.height}px`;
   svg.style.maxWidth = `${data.scene.w}px`;
-  svg.setAttribute('class', (data.pick ? 'picks ' : '') + (data.edit ? 'edits' : ''));
+  svg.setAttribute('class', (data.pick ? 'picks ' : '') + (data.edit ? 'edits ' : '') + (data.connect ? 'connects' : ''));
   const drawn = JSON.stringify(data.scene);
   if (mine.drawn !== drawn) { draw(svg, data.scene); mine.drawn = drawn; mine.from = null; mine.band = null; mine.waits = false; }
 
@@ -130,6 +130,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   };
   svg.onpointerdown = (event) => {
     mine.last = idAt(event.target);
+    mine.done = false;
     if (!data.edit || mine.waits || data.connect) return;
     mine.from = isNode(mine.last) ? mine.last : null;
     mine.start = [event.clientX, event.clientY];
@@ -137,18 +138,19 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   svg.onpointermove = (event) => {
     if (!mine.from) return;
     if (!mine.waits && Math.hypot(event.clientX - mine.start[0], event.clientY - mine.start[1]) < 5) return;
+    if (!mine.dragged) svg.setPointerCapture(event.pointerId);   // a box may be let go anywhere
     mine.dragged = true;
     const to = point(event);
     band(to.x, to.y);
   };
   svg.onpointerup = (event) => {
     if (mine.waits || !mine.from) return;
-    const to = idAt(event.target), x = point(event).x;
+    const to = idAt(svg.getRootNode().elementFromPoint(event.clientX, event.clientY)), x = point(event).x;
     mine.done = mine.dragged;
     if (mine.dragged && isNode(to)) return join(to);
     if (mine.dragged && !to) say('move', { node: mine.from.slice(5), place: row(svg).filter(([id, at]) => id !== mine.from && at < x).length });
     drop();
   };
-  svg.onpointerleave = () => { if (!mine.waits) drop(); };
+  svg.onpointercancel = drop;
   return () => memory.delete(svg);
 }

@@ -1,0 +1,254 @@
+"""Build: edits as functions of documents, and the page without a browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nascore.codec import from_json, to_json
+from nascore.errors import BadInput
+from nascore.runs import drafts
+from nascore.space import size
+from nascore.spaces.cell import Cell
+from nascore.spaces.nasbench201 import Nasbench201
+from pages.parts import buildedit, buildscene, draftbar
+from tests.pages.conftest import Open, asked, said
+from tests.pages.conftest import read as shown
+
+OPS = ("none", "skip_connect", "nor_conv_1x1")
+
+
+def drawn(count: int, *links: tuple[int, int]) -> dict[str, Any]:
+    """A cell with these edges, drawn one by one."""
+    document = buildedit.blank()
+    for _ in range(count - 2):
+        document = buildedit.add_node(document)
+    for source, target in links:
+        document = buildedit.join(document, source, target)
+    return document
+
+
+def test_a_cell_drawn_edge_by_edge_is_the_one_written_as_data() -> None:
+    document = drawn(3, (0, 1), (1, 2), (0, 2))
+    assert from_json("space", document) == Cell(3, ((0, 1), (0, 2), (1, 2)))
+    assert buildedit.faults(document) == []
+
+
+def test_an_edit_leaves_the_document_before_as_it_was() -> None:
+    document = drawn(3, (0, 1), (1, 2))
+    before = json.dumps(document)
+    buildedit.join(document, 0, 2)
+    buildedit.tick(document, (0, 1), OPS)
+    buildedit.remove(document, "node-1")
+    assert json.dumps(document) == before
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        (2, 1, "would close a circle"),
+        (1, 1, "cannot lead to itself"),
+        (1, 0, "into an input"),
+        (3, 1, "out of the output"),
+        (0, 1, "there already"),
+        (0, 9, "there is no node 9"),
+    ],
+)
+def test_an_edge_that_cannot_be_is_refused(source: int, target: int, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        buildedit.join(drawn(4, (0, 1), (1, 2)), source, target)
+
+
+def test_an_edge_back_numbers_the_nodes_anew_and_operations_go_with_them() -> None:
+    document = buildedit.tick(drawn(4, (0, 2), (2, 3)), (0, 2), OPS)
+    new = buildedit.join(document, 2, 1)
+    assert buildedit.edges(new) == [(0, 1), (1, 2), (1, 3)]
+    assert buildedit.operations(new)[0, 1] == OPS
+
+
+def test_removing_a_node_takes_its_edges_and_numbers_the_rest() -> None:
+    new = buildedit.remove(drawn(4, (0, 1), (1, 3), (0, 2), (2, 3)), "node-1")
+    assert (buildedit.nodes(new), buildedit.edges(new)) == (3, [(0, 1), (1, 2)])
+    with pytest.raises(BadInput, match="keeps its input and output"):
+        buildedit.remove(new, "node-2")
+
+
+def test_moving_a_node_past_one_that_it_feeds_is_refused() -> None:
+    document = drawn(4, (0, 1), (1, 2), (2, 3))
+    with pytest.raises(BadInput, match="stays left of it"):
+        buildedit.move(document, 1, 2)
+    free = buildedit.tick(drawn(4, (0, 1), (0, 2), (1, 3), (2, 3)), (0, 1), OPS)
+    assert buildedit.operations(buildedit.move(free, 1, 2))[0, 2] == OPS
+
+
+def test_what_is_missing_is_said_of_its_part() -> None:
+    document = drawn(4, (0, 1), (1, 3))
+    assert [(f.part, "reached by nothing" in f.text) for f in buildedit.faults(document)] == [
+        ("node-2", True)
+    ]
+    lone = buildedit.join(document, 0, 2)
+    assert "leads nowhere" in buildedit.faults(lone)[0].text
+    empty = buildedit.tick(drawn(2, (0, 1)), (0, 1), ())
+    assert "has no operation" in buildedit.faults(empty)[0].text
+    assert "no edge" in buildedit.faults(buildedit.blank())[0].text
+
+
+def test_a_preset_is_opened_as_the_cell_behind_it() -> None:
+    document = buildedit.preset("nasbench201")
+    assert from_json("space", document) == Nasbench201().cell
+    one = buildedit.tick(document, (0, 3), ("skip_connect", "nor_conv_3x3"))
+    assert size(from_json("space", one)) == 5**5 * 2
+
+
+def test_closing_options_restricts_and_opening_all_ends_it() -> None:
+    document = buildedit.preset("nasbench201")
+    small = buildedit.shrink(document, "edge_1_0", ["none", "skip_connect"])
+    assert size(from_json("space", small)) == 2 * 5**5
+    every = list(Nasbench201().choices()[0].options)
+    assert buildedit.shrink(small, "edge_1_0", every) == document
+    gone = buildedit.remove(small, "edge-0-1")
+    assert gone["name"] == "cell"
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [
+        (15625, "15,625"),
+        (10**15, "1.00 x 10^15"),
+        (25 * 10**30, "2.50 x 10^31"),
+        (10**300, "1.00 x 10^300"),
+        pytest.param(5**10_000, "5.01 x 10^6989", id="huge"),
+    ],
+)
+def test_counts_of_any_size_are_written_in_words(n: int, text: str) -> None:
+    assert buildscene.big(n) == text
+
+
+def test_versions_are_compared_in_sentences() -> None:
+    a = buildedit.preset("nasbench201")
+    b = buildedit.set_knob(buildedit.tick(a, (0, 1), OPS), "cells", 3)
+    lines = draftbar.differences(a, b)
+    assert "architectures: 15,625 became 9,375" in lines
+    assert "edge_1_0: now without nor_conv_3x3, avg_pool_3x3" in lines
+    assert "cells: 5 became 3" in lines
+    assert draftbar.differences(a, a) == []
+
+
+# The page ----------------------------------------------------------------------------------------------
+
+
+def test_the_empty_page_says_how_to_begin_and_a_preset_opens(visit: Open) -> None:
+    at = visit("build")
+    assert "Nothing was drawn yet" in said(at)
+    at.button(key="build_from").click().run()
+    assert not at.exception
+    assert at.metric[0].value == "15,625"
+    assert drafts.open_draft(asked(at, "space")).document == buildedit.preset("nasbench201")
+
+
+def test_an_edit_is_kept_over_a_reload_and_undone(visit: Open) -> None:
+    draft = drafts.create(buildedit.preset("nasbench201"))
+    at = visit("build", space=draft.id)
+    at.number_input(key="build_knob_cells").set_value(2).run()
+    assert not at.exception
+    again = visit("build", space=draft.id)
+    assert again.number_input(key="build_knob_cells").value == 2
+    again.button(key="build_undo").click().run()
+    assert drafts.open_draft(draft.id).document == draft.document
+    assert again.number_input(key="build_knob_cells").value == 5
+
+
+def test_a_picked_edge_shows_its_operations_and_an_edge_without_any_is_said(visit: Open) -> None:
+    draft = drafts.create(drawn(2, (0, 1)))
+    at = visit("build", space=draft.id)
+    at.session_state["build_graph"] = {"picked": "edge-0-1"}
+    at.run()
+    assert "input to output may be" in said(at).replace("**", "")
+    at.get("button_group")[0].set_value([]).run()  # pyright: ignore[reportAttributeAccessIssue] (pills)
+    assert "has no operation" in said(at)
+    assert at.button(key="build_save").disabled
+
+
+def test_saved_versions_and_a_taken_name(visit: Open) -> None:
+    drafts.create(buildedit.blank(), "taken")
+    draft = drafts.create(drawn(2, (0, 1)), "mine")
+    at = visit("build", space=draft.id)
+    at.button(key="build_save").click().run()
+    assert "Saved as version 1." in said(at)
+    at.text_input(key="build_name").input("Taken").run()
+    assert "another space is called" in said(at)
+    assert drafts.open_draft(draft.id).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"name": "cell", "knobs": {"nodes": 3, "edges": [[0, 1], [1, 0]]}}', "does not lead from"),
+        ('{"name": "cell", "knobs": {"nodes": 3, "edges": []}}', "needs at least one edge"),
+        ('{"name": "cell", "knobs": {"nodes": 2, "edges": [[0, 1]], "ops": [[]]}}', "at least one operation"),
+        ('{"name": "cell", "knobs": {"channels": 99999}}', "is above"),
+        ('{"name": "os.system"}', "no space called"),
+        ("[1, 2]", "expected"),
+        ("{", "not JSON"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_words(visit: Open, text: str, words: str) -> None:
+    at = visit("build")
+    at.text_area(key="build_text").input(text).run()
+    at.button(key="build_paste").click().run()
+    assert words in shown(at.error[0].value)
+    assert drafts.drafts() == []
+
+
+def test_an_exported_space_comes_back_and_a_link_makes_a_draft_of_ones_own(visit: Open) -> None:
+    document = buildedit.preset("nasbench201")
+    draft = drafts.create(document, "a <b>name</b>")
+    name, found = draftbar.read(draftbar.export(draft, document))
+    assert (name, found) == (draft.name, document)
+    at = visit("build", doc=json.dumps({"title": "from a link", "space": document}))
+    mine = drafts.open_draft(asked(at, "space"))
+    assert (mine.name, mine.document) == ("from a link", document)
+    assert len(drafts.drafts()) == 2
+
+
+def test_a_space_too_large_for_this_machine_is_said(visit: Open) -> None:
+    huge = {"nodes": 8, "edges": [[a, b] for b in range(1, 8) for a in range(b)]}
+    space = Cell(**{**huge, "edges": tuple(map(tuple, huge["edges"]))}, cells=20, channels=512, stages=5)
+    at = visit("build", space=drafts.create(to_json(space)).id)
+    assert "too large" in said(at)
+    assert at.metric[0].value == "3.72 x 10^19"
+
+
+def test_a_draft_that_is_gone_or_damaged_is_said(visit: Open, home: Path) -> None:
+    assert "is no space that was drawn here" in shown(visit("build", space="0123456789ab").error[0].value)
+    draft = drafts.create(buildedit.blank())
+    (home / "spaces" / f"{draft.id}.json").write_text('{"steps": [')
+    assert "damaged" in shown(visit("build", space=draft.id).error[0].value)
+
+
+def test_a_saved_space_is_chosen_in_the_form_of_a_new_search(visit: Open) -> None:
+    draft = drafts.create(drawn(3, (0, 1), (1, 2), (0, 2)), "mine")
+    drafts.save(draft.id, draft.revision)
+    at = visit("search")
+    at.text_input(key="form_title").input("kept").run()
+    at.selectbox(key="saved_space").select("mine@1").run()
+    assert "125 architectures" in said(at)
+    assert at.text_input(key="form_title").value == "kept"
+    assert at.selectbox(key="form_space").value == "cell"
+
+
+def test_a_search_of_a_space_of_any_size_is_said_in_words(visit: Open) -> None:
+    links = [[a, b] for b in range(1, 12) for a in range(b)]
+    space = {"name": "cell", "knobs": {"nodes": 12, "edges": links}}
+    assert "x 10^" in said(visit("search", spec=draftbar.spec(space, "large")))
+
+
+def test_search_and_benchmark_open_with_the_space_filled_in(visit: Open) -> None:
+    document = drawn(3, (0, 1), (1, 2), (0, 2))
+    at = visit("search", spec=draftbar.spec(document, "drawn by hand"))
+    assert not at.error
+    assert at.text_input(key="form_title").value == "drawn by hand"
+    assert "125 architectures" in said(at)
