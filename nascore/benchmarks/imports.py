@@ -133,9 +133,12 @@ def check_path(path: str | Path, roots: Sequence[Path] | None = None) -> Path:
     text = str(path)
     if "\x00" in text:
         raise BadInput("path: a NUL character stands in it")
-    if text == PACKAGE:
+    if text.replace("_", "-") == PACKAGE:
         if (found := nasbench_graph.installed()) is None:
-            raise NotFound("the package nas-bench-graph is not installed")
+            raise NotFound(
+                f"the package {PACKAGE} is not installed (`pip install --no-deps {PACKAGE}`); give the "
+                "path of a .bench file"
+            )
         return found
     if roots is None and os.environ.get("NASCOPE_IMPORT_ROOTS"):
         roots = import_roots()

@@ -17,7 +17,7 @@ from nascore.benchmarks.imports import import_path
 from nascore.benchmarks.nasbench101 import fields, records
 from nascore.benchmarks.piece import masked_crc, official_order, topology
 from nascore.benchmarks.table import Table, open_table
-from nascore.errors import BadInput
+from nascore.errors import BadInput, NotFound
 
 RECORDS = "derived/ecnas_4v9e_nasbench101_layout.tfrecord"
 BRP = "original/BRP-NAS/desktop-cpu-core-i7-7820x-fp32.pkl"
@@ -107,6 +107,47 @@ def test_a_folder_of_bench_files_gives_metrics_by_data_set(imported: Get) -> Non
     found = imported("original/NAS-Bench-Graph")
     assert found.rows == 26_206
     assert found.about["missing"]["proteins_test_accuracy"] == 26_206 - 2_021
+
+
+@pytest.fixture
+def package(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package laid out as the published one, whose code must not run."""
+    place = tmp_path / "site" / "nas_bench_graph"
+    (place / "light").mkdir(parents=True)
+    (place / "__init__.py").write_text("raise RuntimeError('this code ran')\n")
+    for name in ("cora", "proteins"):
+        shutil.copyfile(shared / f"original/NAS-Bench-Graph/{name}.bench", place / f"light/{name}.bench")
+    monkeypatch.syspath_prepend(str(place.parent))
+    return place
+
+
+@pytest.mark.parametrize("name", ["nas-bench-graph", "nas_bench_graph"])
+def test_the_name_of_the_package_stands_for_its_files_and_its_code_is_not_run(
+    package: Path, imported: Get, tmp_path: Path, name: str
+) -> None:
+    report = import_path(name, "graph", tmp_path, roots=[tmp_path / "elsewhere"])
+    assert (report.rows, report.skipped) == (26_206, 0)
+    found, alone = open_table("graph", tmp_path), imported("original/NAS-Bench-Graph/cora.bench")
+    both = found.frame.merge(alone.frame, on="text")
+    assert len(both) == 26_206
+    np.testing.assert_array_equal(both["cora_test_accuracy"], both["test_accuracy"])
+    assert np.isfinite(found.values("proteins_test_accuracy")).sum() == 2_021
+
+
+def test_the_published_package_is_read_where_it_is_installed(tmp_path: Path) -> None:
+    if nasbench_graph.installed() is None:
+        pytest.skip("nas-bench-graph is not installed")
+    report = import_path("nas-bench-graph", "graph", tmp_path)
+    assert (report.rows, report.skipped) == (26_206, 0)
+    found = open_table("graph", tmp_path)
+    assert len([m for m in found.metrics if m.endswith("_test_accuracy")]) == 9
+    assert np.nanmax(found.values("cora_test_accuracy")) == pytest.approx(0.8313, abs=1e-4)
+
+
+def test_a_package_that_is_not_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nasbench_graph, "installed", lambda: None)
+    with pytest.raises(NotFound, match="not installed"):
+        import_path("nas-bench-graph", "graph", tmp_path)
 
 
 def test_a_number_with_a_nine_is_no_graph_architecture() -> None:
