@@ -150,26 +150,30 @@ def knee(points: ArrayLike) -> int | None:
     return int(found[scaled.sum(1).argmin()])
 
 
-def front_over_time(points: ArrayLike, ref: ArrayLike | None = None) -> tuple[list[Rows], Points]:
-    """How the front grew, point by point.
+def front_over_time(
+    points: ArrayLike, ref: ArrayLike | None = None, moments: Sequence[int] | None = None
+) -> tuple[list[Rows], Points]:
+    """How the front grew.
 
     Args:
         points: (n, objectives) in the order in which they were found.
         ref: reference point; by default `reference(points)`.
+        moments: (m,) after how many points to look, rising; by default after each.
 
     Returns:
-        For each prefix the front's indices, and (n,) the hypervolume that they cover.
+        For each moment the front's indices, and (m,) the hypervolume that they cover.
     """
     rows = _points(points)
     at = reference(rows) if ref is None else np.asarray(ref, dtype=np.float64)
+    ends = range(1, len(rows) + 1) if moments is None else moments
     fronts: list[Rows] = []
-    covered = np.zeros(len(rows))
-    held = np.zeros(0, dtype=np.int64)
-    for i in range(len(rows)):
-        pool = np.append(held, i)
+    covered = np.zeros(len(ends))
+    held, begin = np.zeros(0, dtype=np.int64), 0
+    for i, end in enumerate(ends):
+        pool = np.concatenate([held, np.arange(begin, end)])
         new = pool[front(rows[pool])]
-        same = len(new) == len(held) and i not in new
+        same = len(new) == len(held) and not (new >= begin).any()
         covered[i] = covered[i - 1] if same and i else (0.0 if at is None else hypervolume(rows[new], at))
-        held = new
+        held, begin = new, end
         fronts.append(held)
     return fronts, covered

@@ -105,6 +105,14 @@ def test_front_over_time_agrees_with_every_prefix() -> None:
         assert covered[i] == pytest.approx(pareto.hypervolume(points[: i + 1], (1, 1)))
 
 
+def test_front_over_time_at_some_moments_is_what_it_is_after_each() -> None:
+    points = np.random.default_rng(2).random((90, 3))
+    every, covered = pareto.front_over_time(points, (1, 1, 1))
+    some, area = pareto.front_over_time(points, (1, 1, 1), [1, 7, 8, 90])
+    assert [f.tolist() for f in some] == [every[i].tolist() for i in (0, 6, 7, 89)]
+    assert area == pytest.approx(covered[[0, 6, 7, 89]])
+
+
 def test_costs_of_no_rows_keep_their_columns() -> None:
     assert pareto.costs([], ["min", "max"]).shape == (0, 2)
 

@@ -69,14 +69,16 @@ def hypervolume(
     values: Sequence[float] | np.ndarray,
     t: Tokens,
     *,
+    after: Sequence[int] | None = None,
     reference: Mapping[str, float] | None = None,
     height: int = 230,
 ) -> go.Figure:
     """Area that the front covers, over evaluations; the reference point stands in the axis title.
 
     Args:
-        values: (n_evaluations,), in the metrics' units multiplied.
+        values: (n,), in the metrics' units multiplied.
         t: the page's mode.
+        after: (n,) how many evaluations there had been; by default 1 to n.
         reference: metric -> value of the reference point.
         height: in pixels.
     """
@@ -84,14 +86,14 @@ def hypervolume(
     title = "Architectures evaluated" + (f" · reference point {corner}" if corner else "")
     fig = figure(t, height=height, x=title, y="Hypervolume (product of units)")
     y = np.asarray(values, float)
-    x = np.arange(1, len(y) + 1)
+    x = np.arange(1, len(y) + 1) if after is None else np.asarray(after)
     fig.add_scatter(
         x=x,
         y=y,
         mode="lines" if len(y) > 1 else "markers",
         line={"color": t.accent, "width": 2.2, "shape": "hv"},
         marker={"color": t.accent, "size": 8},
-        hovertemplate="after %{x}: %{y:.4g}<extra></extra>",
+        hovertemplate="after %{x:,}: %{y:.4g}<extra></extra>",
         showlegend=False,
     )
     return fig.update_yaxes(rangemode="tozero").update_layout(margin_t=8)

@@ -10,13 +10,14 @@ accent, the true front behind it the color of picks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from nascore.benchmarks.explore import density, visible
 from nascore.view.axes import Axis
 from nascore.view.figures import safe
 from nascore.view.figures_table import ring, scaled
@@ -25,9 +26,10 @@ from nascore.view.tokens import Tokens, alpha, scale
 
 Rows = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-MANY = 20_000  # dots from which a sample stands for the crowd
+MANY = 20_000  # dots in sight from which a histogram and a sample stand for the crowd
 SAMPLE = 4_000
-FRAMES = 40  # pictures of an animation
+FRAMES = 60  # pictures of an animation
+CROWD = 2_000  # dots in each of them
 LINES = 200  # architectures in parallel coordinates
 
 
@@ -62,13 +64,29 @@ def better(a: Axis) -> str:
     return f"{safe(a.title)}, {'higher' if a.column.direction == 'max' else 'lower'} is better"
 
 
-def plane(p: Points, t: Tokens, *, height: int = 460) -> go.Figure:
-    """The first two objectives. With more of them the front is dots, for its shadow has no steps."""
+def plane(p: Points, t: Tokens, *, part: Sequence[float] | None = None, height: int = 460) -> go.Figure:
+    """The first two objectives. With more of them the front is dots, for its shadow has no steps.
+
+    Args:
+        p: the points.
+        t: the page's mode.
+        part: what is in sight: least and largest place across, least and largest up; None for all.
+        height: in pixels.
+
+    Above 20,000 points in sight a histogram of them stands for the crowd, with a sample of it as dots; the
+    front is drawn whole. A smaller part has a histogram of its own, or, with few enough points, all of them.
+    """
     x, y = p.axes[:2]
     fig = figure(t, height=height, x=better(x), y=better(y))
-    crowd = np.setdiff1d(np.flatnonzero(p.finite), p.front)
-    _dots(fig, p, _some(crowd[~p.fits[crowd]]), {"size": 3, "color": alpha(t.muted, 0.3)}, "over a limit")
-    rest = _some(crowd[p.fits[crowd]])
+    seen, crowd = _in_sight(p, part)
+    over, rest = crowd[~p.fits[crowd]], crowd[p.fits[crowd]]
+    lost = f"over a limit ({len(over):,})"
+    if len(crowd) > MANY:
+        gray = [[0.0, alpha(t.muted, 0.05)], [1.0, alpha(t.muted, 0.45)]]
+        _histogram(fig, p, over, part, gray)
+        _histogram(fig, p, rest, part, scale(t.sequential))
+        over, rest = _sample(over), _sample(rest)
+    _dots(fig, p, over, {"size": 3, "color": alpha(t.muted, 0.3)}, lost)
     _dots(fig, p, rest, {"size": 4 if len(rest) > 500 else 6, "color": t.dot, "opacity": 0.55})
     steps = len(p.axes) == 2
     if p.truth is not None and len(p.truth):
@@ -79,17 +97,58 @@ def plane(p: Points, t: Tokens, *, height: int = 460) -> go.Figure:
     marker = {"size": 8, "color": t.accent, "line": {"color": t.paper, "width": 1}}
     _dots(fig, p, p.front, marker, f"front, {len(p.front)}")
     for row, name in p.ringed.items():
-        if p.finite[row]:
-            middle = np.nanmean(x.places[p.finite])
+        if seen[row]:
+            middle = np.nanmean(x.places[seen])
             ring(fig, t, (float(x.places[row]), float(y.places[row])), name, right=x.places[row] < middle)
-    for which, a in (("xaxis", x), ("yaxis", y)):
-        more = a.at(p.truth[:, p.axes.index(a)]) if p.truth is not None and len(p.truth) else np.empty(0)
-        scaled(fig, a, which, np.concatenate([a.places[p.finite], more]))
+    _ranges(fig, p, seen, part)
     return fig.update_layout(margin_t=30, showlegend=True)
 
 
-def _some(rows: Rows) -> Rows:
-    if len(rows) <= MANY:
+def crowded(p: Points, part: Sequence[float] | None = None) -> int:
+    """How many points are in sight, where a histogram stands for them; 0 where each is a dot."""
+    seen, crowd = _in_sight(p, part)
+    return int(seen.sum()) if len(crowd) > MANY else 0
+
+
+def _in_sight(p: Points, part: Sequence[float] | None) -> tuple[Mask, Rows]:
+    """(n,) which points are in a part of the picture, and the rows of those that are not on the front."""
+    seen = p.finite & visible(p.axes[0].places, p.axes[1].places, part)
+    return seen, np.setdiff1d(np.flatnonzero(seen), p.front)
+
+
+def _ranges(fig: go.Figure, p: Points, seen: Mask, part: Sequence[float] | None) -> None:
+    """What is in sight, with ticks that fit it; the true front stays in sight of the whole."""
+    for i, (which, a) in enumerate((("xaxis", p.axes[0]), ("yaxis", p.axes[1]))):
+        if part is None:
+            more = a.at(p.truth[:, i]) if p.truth is not None and len(p.truth) else np.empty(0)
+            scaled(fig, a, which, np.concatenate([a.places[p.finite], more]))
+        else:
+            scaled(fig, replace(a, values=a.values[seen]), which, np.empty(0))
+            fig.update_layout({which: {"range": list(part[2 * i : 2 * i + 2])}})
+
+
+def _histogram(
+    fig: go.Figure, p: Points, rows: Rows, part: Sequence[float] | None, colors: Sequence[Any]
+) -> None:
+    """How many points stand where, as log of their number; empty places stay empty."""
+    if not len(rows):
+        return
+    found = density(p.axes[0].places[rows], p.axes[1].places[rows], part)
+    z = np.where(found.count > 0, np.log10(np.maximum(found.count, 1)), np.nan).T
+    fig.add_heatmap(
+        x=found.x,
+        y=found.y,
+        z=z.astype(np.float32),
+        colorscale=colors,
+        opacity=0.55,
+        showscale=False,
+        hoverongaps=False,
+        hoverinfo="skip",
+    )
+
+
+def _sample(rows: Rows) -> Rows:
+    if len(rows) <= SAMPLE:
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
 
@@ -135,7 +194,7 @@ def _dots(fig: go.Figure, p: Points, rows: Rows, marker: dict[str, Any], name: s
             mode="markers",
             marker=marker,
             customdata=rows,
-            name=f"{name} ({len(rows):,})" if name == "over a limit" else name,
+            name=name,
             showlegend=bool(name),
             **said,
         )
@@ -146,8 +205,7 @@ def room(p: Points, t: Tokens, *, height: int = 520) -> go.Figure:
     """The first three objectives in space; a fourth colors the front."""
     fig = figure(t, height=height, x="", y="")
     crowd = np.setdiff1d(np.flatnonzero(p.finite), p.front)
-    if len(crowd) > SAMPLE:
-        crowd = np.sort(np.random.default_rng(0).choice(crowd, SAMPLE, replace=False))
+    crowd = _sample(crowd)
     for rows, color, name in (
         (crowd[~p.fits[crowd]], t.line, "over a limit"),
         (crowd[p.fits[crowd]], t.dot, ""),
@@ -258,36 +316,46 @@ def _ends(a: Axis, p: Points) -> str:
     return f"{low} to {high}"
 
 
-def growth(p: Points, fronts: Sequence[Rows], t: Tokens, *, height: int = 420) -> go.Figure:
+def stops(n: int, most: int = FRAMES) -> list[int]:
+    """After how many of n evaluations a picture is drawn: at most so many, evenly spread, always the last."""
+    return sorted({max(1, round(n * i / most)) for i in range(1, most + 1)}) if n else []
+
+
+def growth(
+    p: Points, moments: Sequence[int], fronts: Sequence[Rows], t: Tokens, *, height: int = 420
+) -> go.Figure:
     """How the front of the first two objectives grew, as an animation with a slider.
 
     Args:
         p: the points in the order in which they were found; its front is not used.
-        fronts: for each prefix the rows on its front.
+        moments: after how many of them a picture shows what was known (`stops`).
+        fronts: for each moment the rows on the front.
         t: the page's mode.
         height: in pixels.
+
+    Of more than 2,000 points every picture shows the same evenly spread 2,000, as far as they were known.
     """
     x, y = p.axes[:2]
     fig = figure(t, height=height, x=better(x), y=better(y))
-    n = len(fronts)
-    stops = sorted({max(1, round(n * i / FRAMES)) for i in range(1, FRAMES + 1)} if n else set())
-    pictures = [_picture(p, fronts[stop - 1], stop, t) for stop in stops]
-    if not stops:
+    if not len(moments):
         return fig
+    crowd = np.flatnonzero(p.finite)
+    crowd = crowd[np.linspace(0, len(crowd) - 1, min(len(crowd), CROWD)).round().astype(int)]
+    pictures = [_picture(p, crowd[crowd < m], front, t) for m, front in zip(moments, fronts, strict=True)]
     fig.add_traces(pictures[-1])
-    fig.frames = [go.Frame(data=d, name=str(s)) for s, d in zip(stops, pictures, strict=True)]
+    fig.frames = [go.Frame(data=d, name=str(s)) for s, d in zip(moments, pictures, strict=True)]
     for which, a in (("xaxis", x), ("yaxis", y)):
         scaled(fig, a, which, a.places[p.finite])
     now = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
     play = {"fromcurrent": True, "frame": {"duration": 160, "redraw": False}, "transition": {"duration": 0}}
-    jumps = [{"label": f"{s:,}", "method": "animate", "args": [[str(s)], now]} for s in stops]
+    jumps = [{"label": f"{s:,}", "method": "animate", "args": [[str(s)], now]} for s in moments]
     look = {"bgcolor": t.raised, "bordercolor": t.line, "font": {"color": t.ink, "size": 12}}
     buttons = [
         {"label": "Play", "method": "animate", "args": [None, play]},
         {"label": "Stop", "method": "animate", "args": [[None], now]},
     ]
     menu = {"type": "buttons", "direction": "left", "buttons": buttons, "x": 0, "y": -0.24, "xanchor": "left"}
-    slider = {"steps": jumps, "active": len(stops) - 1, "x": 0.2, "len": 0.8, "y": -0.16, "ticklen": 0}
+    slider = {"steps": jumps, "active": len(moments) - 1, "x": 0.2, "len": 0.8, "y": -0.16, "ticklen": 0}
     slider |= {"currentvalue": {"prefix": "after ", "suffix": " architectures", "font": {"size": 12}}}
     slider |= {"bgcolor": t.line, "activebgcolor": t.accent, "bordercolor": t.line, "minorticklen": 0}
     slider |= {"font": {"color": alpha(t.muted, 0.0), "size": 1}, "pad": {"t": 6, "b": 0}}
@@ -300,10 +368,9 @@ def growth(p: Points, fronts: Sequence[Rows], t: Tokens, *, height: int = 420) -
     )
 
 
-def _picture(p: Points, front: Rows, stop: int, t: Tokens) -> list[Any]:
-    """What stood after so many architectures: all of them, the front's edge, the front."""
+def _picture(p: Points, tried: Rows, front: Rows, t: Tokens) -> list[Any]:
+    """What stood at a moment: what was tried, the front's edge, the front."""
     x, y = p.axes[:2]
-    tried = np.flatnonzero(p.finite[:stop])
     dots = {"size": 5, "color": t.dot, "opacity": 0.5}
     held = {"size": 8, "color": t.accent, "line": {"color": t.paper, "width": 1}}
     said: dict[str, Any] = {"mode": "markers", "showlegend": False}

@@ -13,7 +13,7 @@ from pages.parts import fronts
 from pages.parts.fronts import MOST, Asked, Source
 
 VIEWS = {"plane": "2-D", "room": "3-D", "lines": "Parallel"}
-OF_A_SOURCE = ("obj", "limit", "ref", "view")
+OF_A_SOURCE = ("obj", "limit", "ref", "view", "zoom")
 
 
 def _follow(key: str, value: Any) -> str:
@@ -65,7 +65,7 @@ def choose_objectives(a: Asked) -> None:
 def _put_ways(s: Source, ways: dict[str, str]) -> None:
     said = ",".join(f"{m}:{d}" for m, d in ways.items())
     start = ",".join(f"{m}:{d}" for m, d in s.start.items())
-    fronts.put(obj="" if said == start else said, ref="")
+    fronts.put(obj="" if said == start else said, ref="", zoom="")
 
 
 def directions(a: Asked) -> None:

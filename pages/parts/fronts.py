@@ -1,6 +1,7 @@
 """What the Pareto page looks at: a table or run, objectives, limits, reference point. The address says it.
 
-`source=table:NAME` or `run:ID`; `obj=error:min,params:min`; `limit=params<=100000`; `ref=12,2000`; `view`.
+`source=table:NAME` or `run:ID`; `obj=error:min,params:min`; `limit=params<=100000`; `ref=12,2000`; `view`;
+`zoom=error,params,1,2,3,4`, places in the plane.
 Percents are percents, as on every page.
 """
 
@@ -30,7 +31,7 @@ from nascore.runs.spec import RunSpec
 from nascore.runs.state import Summary
 from nascore.view import axes, words
 from nascore.view.axes import Axis
-from pages.parts import benchdata, stores
+from pages.parts import benchask, benchdata, stores
 
 MOST = 4
 LIMIT = re.compile(r"(.+?)(<=|>=)(.+)")
@@ -114,7 +115,8 @@ def source(mark: str) -> Source | None:
 def _of_table(name: str) -> Source:
     found = benchdata.opened(name)
     quality, cost = benchdata.quality(found), benchdata.cost(found)
-    start = {m: found.columns[m].direction or "max" for m in dict.fromkeys([cost, quality])}
+    first = list(dict.fromkeys([cost, quality, *found.columns]))[:2]  # the two may be one
+    start = {m: found.columns[m].direction or "max" for m in first}
     names = [f"cell {n:,}" for n in benchdata.numbers(found)]
     keys = found.frame["key"].tolist()
     return Source(f"table:{name}", benchdata.title(found), found.frame, keys, names, found.columns, start)
@@ -320,6 +322,26 @@ def _truth(found: Source, ways: dict[str, str], limits: Sequence[Constraint]) ->
     else:
         return None
     return values[pareto.front(pareto.costs(values, list(ways.values())))] if len(values) else None
+
+
+def part(a: Asked) -> tuple[float, float, float, float] | None:
+    """The part of the plane that the address shows, if it belongs to these objectives."""
+    return benchask.box_of(st.query_params.get("zoom", ""), *list(a.ways)[:2])
+
+
+def put_part(a: Asked, new: tuple[float, float, float, float] | None) -> None:
+    """Writes the part that is in sight; nothing where that is everything."""
+    if new is None:
+        put(zoom="")
+        return
+    axes_ = [a.source.axis(m, d).places for m, d in list(a.ways.items())[:2]]
+    seen = [v[np.isfinite(v)] for v in axes_]
+    x0, x1, y0, y1 = new
+    whole = all(
+        len(v) == 0 or (low <= v.min() and high >= v.max())
+        for v, low, high in zip(seen, (x0, y0), (x1, y1), strict=True)
+    )
+    put(zoom="" if whole else ",".join([*list(a.ways)[:2], *(f"{v:.6g}" for v in new)]))
 
 
 def put(**said: str) -> None:

@@ -12,13 +12,14 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from nascore import pareto
+from nascore.benchmarks.explore import visible
 from nascore.view import axes, figures_front, figures_pareto, words
 from nascore.view.figures_pareto import Points
-from pages.parts import links, show, stores, tables
+from pages.parts import fronts, links, show, stores, tables, zoom
 from pages.parts.fronts import Asked
 
 MOST_ROWS = 200
-MOST_GROWN = 5_000  # evaluations up to which the growth is drawn
+MOMENTS = 1_000  # at most so many points on the curve of the hypervolume
 
 
 def points(a: Asked) -> Points:
@@ -53,8 +54,12 @@ def picture(a: Asked, p: Points, view: str) -> None:
         how += " With more than two objectives the plane shows a shadow, so the front has no steps."
     names = " and ".join(axes.label(a.source.columns[m]) for m in a.ways)
     alt = f"{len(a.front)} of {len(a.source.frame)} architectures on the front of {names}"
-    event = show.panel(what, how, draw[view](p, show.theme()), f"front-{view}", alt, select="rerun")
+    part = fronts.part(a) if view == "plane" else None
+    fig = figures_pareto.plane(p, show.theme(), part=part) if part else draw[view](p, show.theme())
+    event = show.panel(what, how, fig, f"front-{view}", alt, select="rerun")
     open_clicked(a, event)
+    if view == "plane" and (part or figures_pareto.crowded(p)):
+        in_sight(a, p, part)
     protocols = dict.fromkeys(axes.protocol(a.source.columns[m]) for m in a.ways)
     st.markdown(" ".join(show.chip(t) for t in protocols if t) or show.chip("protocol not given"))
     if a.source.note and a.truth is not None:
@@ -63,6 +68,21 @@ def picture(a: Asked, p: Points, view: str) -> None:
         st.markdown(
             f":orange-badge[:material/warning: the objectives differ in {show.plain(', '.join(differ))}]"
         )
+
+
+def in_sight(a: Asked, p: Points, part: zoom.Part | None) -> None:
+    """What stands for a crowd of points, made anew for what is in sight."""
+    x, y = p.axes[:2]
+    seen, many = int(visible(x.places, y.places, part).sum()), figures_pareto.crowded(p, part)
+    said = f"{seen:,} in sight"
+    if many:
+        said += f", as a histogram, at most {figures_pareto.SAMPLE:,} of them as dots, and the whole front"
+    with st.container(horizontal=True, vertical_alignment="center", key="front-in-sight"):
+        st.markdown(f":small[:gray[{said}. A zoom (Zoom above the figure) counts again.]]", width="content")
+        if part:
+            more: dict[str, Any] = {"icon": ":material/zoom_out_map:", "type": "tertiary"}
+            st.button("Whole", key="front_whole", on_click=fronts.put, kwargs={"zoom": ""}, **more)
+        zoom.listen("front-plane", f"front-zoom-{a.source.mark}", part, lambda new: fronts.put_part(a, new))
 
 
 def corner(a: Asked) -> str:
@@ -119,29 +139,43 @@ def knee(a: Asked) -> None:
 @st.cache_resource(max_entries=16, show_spinner="Following the front...")
 def _grown(
     run: str, version: str, view: str, _costs: NDArray[np.float64], _ref: NDArray[np.float64]
-) -> tuple[list[NDArray[np.int64]], NDArray[np.float64]]:
-    return pareto.front_over_time(_costs, _ref)
+) -> tuple[list[int], list[NDArray[np.int64]], NDArray[np.float64]]:
+    """(moments, fronts, hypervolumes): those of the pictures, and as many more as the curve has."""
+    n = len(_costs)
+    moments = sorted({*figures_pareto.stops(n), *figures_pareto.stops(n, MOMENTS)})
+    return moments, *pareto.front_over_time(_costs, _ref, moments)
 
 
 def growth(a: Asked, p: Points) -> None:
     """How a run's front and its hypervolume grew."""
-    if len(a.costs) > MOST_GROWN:
-        st.markdown(f":gray[Growth is drawn up to {MOST_GROWN:,} evaluations.]")
-        return
+    n = len(a.costs)
     costs = np.where(a.fits[:, None], a.costs, np.nan)
     view = repr((a.ways, a.limits, a.reference.tolist()))
     version = stores.owner().version(a.source.run)
-    fronts, area = _grown(a.source.run, version, view, costs, a.signs * a.reference)
+    moments, grown, area = _grown(a.source.run, version, view, costs, a.signs * a.reference)
+    stops = figures_pareto.stops(n)
     left, right = st.columns([1.4, 1], gap="medium")
     with left:
-        how = "Play it, or drag the slider: what the search knew after so many architectures."
-        fig = figures_pareto.growth(p, fronts, show.theme())
-        alt = f"The front after each of {len(fronts)} evaluations, as an animation"
+        how = f"Play it, or drag the slider: what the search knew after so many architectures. {thinned(n)}"
+        shown = [f for m, f in zip(moments, grown, strict=True) if m in set(stops)]
+        fig = figures_pareto.growth(p, stops, shown, show.theme())
+        alt = f"The front after {len(stops)} of {n:,} evaluations, as an animation"
         open_clicked(a, show.panel("How the front grew", how, fig, "front-growth", alt, select="rerun"))
+        if n > len(stops):
+            st.markdown(f":small[:gray[{thinned(n)}]]")
     with right:
-        fig = figures_front.hypervolume(area, show.theme(), height=300)
-        how = f"What the front covered after each evaluation, {corner(a)}."
+        fig = figures_front.hypervolume(area, show.theme(), after=moments, height=300)
+        how = f"What the front covered after {len(moments):,} of {n:,} evaluations, {corner(a)}."
         show.panel("Hypervolume over evaluations", how, fig, "front-area", "Hypervolume over evaluations")
+
+
+def thinned(n: int) -> str:
+    """Which of n moments the animation shows."""
+    shown = len(figures_pareto.stops(n))
+    if shown == n:
+        return "A picture an architecture."
+    crowd = f" and {figures_pareto.CROWD:,} of the dots" if n > figures_pareto.CROWD else ""
+    return f"{shown} of {n:,} moments{crowd} are drawn, evenly spread, the last one always."
 
 
 def members(a: Asked) -> None:

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from nascore import pareto
+from nascore.benchmarks.imports import import_path
 from nascore.benchmarks.table import open_table
 from nascore.runs import launch
 from nascore.runs.spec import from_document
@@ -77,6 +79,43 @@ def test_a_limit_grays_what_misses_it_and_the_front_without_it_stays_as_truth(
     assert f"of {(frame['params'] <= 1000).sum():,} within limits" in said(at)
     assert at.dataframe[0].value["params"].max() <= 1000
     assert float(value(at, "Distance to the true front")) > 0
+
+
+def crowded_table(home: Path, n: int = 24_000) -> None:
+    """A table of names with two metrics, both better small, and more rows than are drawn as dots."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"arch": [f"net {i}" for i in range(n)], **dict(zip("ab", rng.random((2, n)) + 1, strict=True))}
+    )
+    frame.to_csv(home / "crowd.csv", index=False)
+    metrics = {m: {"direction": "min"} for m in "ab"}
+    import_path(home / "crowd.csv", "crowd", home, {"arch": "arch", "format": "text", "metrics": metrics})
+
+
+def test_a_table_whose_metrics_are_all_costs_has_two_objectives(visit: Open, home: Path) -> None:
+    crowded_table(home, 30)
+    at = visit("pareto", source="table:crowd")
+    assert at.multiselect(key="front_obj_table:crowd").value == ["b", "a"]
+    assert at.get("plotly_chart")
+
+
+def test_a_crowd_is_a_histogram_that_a_zoom_makes_anew(visit: Open, home: Path) -> None:
+    crowded_table(home)
+    at = visit("pareto", source="table:crowd")
+    kinds = [t["type"] for t in json.loads(at.get("plotly_chart")[0].proto.spec)["data"]]
+    assert "heatmap" in kinds
+    assert "24,000 in sight, as a histogram" in said(at)
+    near = visit("pareto", source="table:crowd", zoom="b,a,1.1,1.4,1.2,1.5")
+    shown = json.loads(near.get("plotly_chart")[0].proto.spec)
+    assert "heatmap" not in [t["type"] for t in shown["data"]]
+    assert shown["layout"]["xaxis"]["range"] == [1.1, 1.4]
+    values = open_table("crowd", home).frame
+    seen = values["a"].between(1.2, 1.5) & values["b"].between(1.1, 1.4)
+    assert f"{seen.sum():,} in sight." in said(near)
+    near.button(key="front_whole").click().run()
+    assert "24,000 in sight, as a histogram" in said(near)
+    assert "zoom" not in near.query_params
+    assert "24,000 in sight" in said(visit("pareto", source="table:crowd", zoom="a,b,1,2,1,2"))  # others'
 
 
 def test_a_limit_that_nothing_meets_says_so(visit: Open, made: Path) -> None:

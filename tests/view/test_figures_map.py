@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,9 +17,10 @@ COLOR = Axis(Column("acc", "Accuracy", "%", "max"), VALUES)
 ALL = np.ones(6, bool)
 
 
-def dots(chosen: np.ndarray, t: Tokens = LIGHT):
+def dots(chosen: np.ndarray, t: Tokens = LIGHT) -> Any:
     fig = figures_map.chart(stacks(PLACES), COLOR, t, numbers=np.arange(6) + 100, chosen=chosen)
-    return fig.data
+    traces: Any = fig.data
+    return traces
 
 
 @pytest.mark.parametrize("t", [LIGHT, DARK])

@@ -76,18 +76,55 @@ def test_a_front_of_three_objectives_has_no_steps_in_the_plane() -> None:
     assert "lines" not in modes
 
 
-def test_a_hundred_thousand_dots_become_a_sample() -> None:
-    values = np.random.default_rng(0).random((100_000, 2))
+def crowd(n: int = 100_000) -> Points:
+    values = 1 + np.random.default_rng(0).random((n, 2))  # so narrow that they lie as they are
     columns = [Column("a", "A", "", "min"), Column("b", "B", "", "min")]
-    p = Points(
+    fits = values[:, 0] > 1.25
+    rows = np.flatnonzero(fits)
+    return Points(
         [axes.axis(c, v) for c, v in zip(columns, values.T, strict=True)],
-        np.arange(100_000).astype(str),
-        np.ones(100_000, bool),
-        pareto.front(values),
+        np.arange(n).astype(str),
+        fits,
+        rows[pareto.front(values[rows])],
     )
+
+
+def test_a_hundred_thousand_dots_become_histograms_a_sample_and_the_whole_front() -> None:
+    p = crowd()
     fig = figures_pareto.plane(p, LIGHT)
-    assert sum(len(t.x) for t in fig.data) < 5_000
+    gray, full = [t for t in fig.data if t.type == "heatmap"]
+    dots = [t for t in fig.data if t.type.startswith("scatter") and t.customdata is not None]
+    assert sum(len(t.x) for t in dots) <= 2 * figures_pareto.SAMPLE + len(p.front)
     assert len(named(fig, "front").x) == len(p.front)
+    assert np.nansum(10**full.z) == p.fits.sum() - len(p.front)
+    assert np.nansum(10**gray.z) == (~p.fits).sum()
+    assert named(fig, "over a limit").name == f"over a limit ({(~p.fits).sum():,})"
+    assert figures_pareto.crowded(p) == 100_000
+
+
+def test_a_zoom_makes_the_histogram_anew_of_what_is_in_sight() -> None:
+    p, part = crowd(), (1.5, 1.9, 1.1, 1.8)
+    fig = figures_pareto.plane(p, LIGHT, part=part)
+    (found,) = [t for t in fig.data if t.type == "heatmap"]
+    x, y = (a.values for a in p.axes)
+    seen = (x >= 1.5) & (x <= 1.9) & (y >= 1.1) & (y <= 1.8)
+    assert np.nansum(10**found.z) == pytest.approx(seen.sum() - seen[p.front].sum())
+    assert found.x[1] - found.x[0] == pytest.approx(0.4 / 120)
+    assert list(fig.layout.xaxis.range) == [1.5, 1.9]
+    assert list(fig.layout.yaxis.range) == [1.1, 1.8]
+    assert figures_pareto.crowded(p, part) == seen.sum()
+
+
+def test_a_part_with_few_enough_points_shows_each_of_them() -> None:
+    p, part = crowd(), (1.5, 1.6, 1.4, 1.6)
+    fig = figures_pareto.plane(p, LIGHT, part=part)
+    assert not [t for t in fig.data if t.type == "heatmap"]
+    x, y = (a.values for a in p.axes)
+    seen = np.flatnonzero((x >= 1.5) & (x <= 1.6) & (y >= 1.4) & (y <= 1.6))
+    assert set(seen) - set(p.front) <= {
+        int(r) for t in fig.data for r in (() if t.customdata is None else t.customdata)
+    }
+    assert figures_pareto.crowded(p, part) == 0
 
 
 def test_space_shows_three_objectives_and_colors_by_a_fourth() -> None:
@@ -111,17 +148,39 @@ def test_parallel_lines_have_the_better_end_up() -> None:
 def test_growth_ends_with_the_whole_and_starts_with_the_first() -> None:
     p = points()
     fronts, _ = pareto.front_over_time(np.stack([ERROR, PARAMS], 1))
-    fig = figures_pareto.growth(p, fronts, LIGHT)
+    fig = figures_pareto.growth(p, figures_pareto.stops(6), fronts, LIGHT)
     assert [f.name for f in fig.frames] == ["1", "2", "3", "4", "5", "6"]
     assert list(fig.frames[0].data[2].customdata) == [0]
     assert list(fig.frames[-1].data[2].customdata) == list(p.front)
     assert len(fig.layout.sliders[0].steps) == 6
-    many = [np.arange(1)] * 1000
-    assert len(figures_pareto.growth(p, many, LIGHT).frames) == figures_pareto.FRAMES
+
+
+@pytest.mark.parametrize("n", [1, 59, 60, 61, 5_001, 123_457])
+def test_any_number_of_evaluations_has_at_most_sixty_pictures_and_always_the_last(n: int) -> None:
+    found = figures_pareto.stops(n)
+    assert len(found) == min(n, 60)
+    assert found[-1] == n
+    assert found == sorted(set(found))
+    gaps = np.diff([0, *found])
+    assert gaps.max() - gaps.min() <= 1
+
+
+def test_the_growth_of_a_hundred_thousand_is_thinned_and_ends_with_the_true_front() -> None:
+    p = crowd()
+    costs = np.where(p.fits[:, None], np.stack([a.values for a in p.axes], 1), np.nan)
+    stops = figures_pareto.stops(len(costs))
+    fronts, _ = pareto.front_over_time(costs, moments=stops)
+    fig = figures_pareto.growth(p, stops, fronts, LIGHT)
+    assert len(fig.frames) == 60
+    assert set(fig.frames[-1].data[2].customdata) == set(p.front)
+    sizes = [len(f.data[0].x) for f in fig.frames]
+    assert sizes[-1] == figures_pareto.CROWD
+    assert sizes == sorted(sizes)
+    assert max(fig.frames[0].data[0].customdata) < stops[0]  # nothing from the future
 
 
 def test_nothing_to_draw_is_an_empty_figure() -> None:
     none = points(fits=[False] * 6)
     for draw in (figures_pareto.plane, figures_pareto.parallel):
         assert isinstance(draw(none, LIGHT), go.Figure)
-    assert not figures_pareto.growth(none, [], LIGHT).frames
+    assert not figures_pareto.growth(none, [], [], LIGHT).frames
