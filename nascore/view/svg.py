@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
+from importlib.util import find_spec
+from pathlib import Path
 
+from nascore.errors import NotSupported
 from nascore.graph import Graph
 from nascore.view import scene
 from nascore.view.marks import Scene
 from nascore.view.tokens import Tokens
 
+FONT = "DejaVu Sans"
 OWN = ("t", "s", "cls", "id", "tip")
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0, section 2.2
 
@@ -33,7 +38,6 @@ def style(t: Tokens) -> str:
         ".mask": f"fill:{t.paper}",
         ".pill": f"fill:{t.paper};stroke-width:1.4",
         ".node": f"fill:{t.raised};stroke-width:1.4",
-        ".node:not([stroke])": f"stroke:{t.muted}",
         ".node.end": f"stroke:{t.ink};stroke-width:1.6",
         ".node.op": f"fill:{t.paper}",
         ".node.dead": "stroke-dasharray:3 3",
@@ -63,11 +67,59 @@ def write(drawing: Scene, t: Tokens, *, size: tuple[int, int] | None = None, pap
         f"<title>{_safe(drawing['label'])}</title><style>{style(t)}</style>"
     )
     sheet = f'<rect width="100%" height="100%" fill="{t.paper}"/>' if paper else ""
-    return head + sheet + "".join(map(_element, drawing["items"])) + "</svg>"
+    return head + sheet + "".join(_element(i, t) for i in drawing["items"]) + "</svg>"
 
 
-def _element(item: dict[str, object]) -> str:
+def sheet(drawings: Sequence[Scene], t: Tokens, *, gap: int = 28) -> str:
+    """A standalone SVG of several drawings, one below the other, on paper.
+
+    Args:
+        drawings: made with the same tokens.
+        t: LIGHT or DARK.
+        gap: pixels between two of them and around all.
+    """
+    width = max((d["w"] for d in drawings), default=0) + 2 * gap
+    y, parts = gap, []
+    for d in drawings:
+        place = f'x="{(width - d["w"]) / 2:g}" y="{y}" width="{d["w"]}" height="{d["h"]}"'
+        inner = "".join(_element(i, t) for i in d["items"])
+        parts.append(f"<svg {place}><title>{_safe(d['label'])}</title>{inner}</svg>")
+        y += d["h"] + gap
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" viewBox="0 0 {width} {y}">'
+        f'<style>{style(t)}</style><rect width="100%" height="100%" fill="{t.paper}"/>{"".join(parts)}</svg>'
+    )
+
+
+def png(text: str, *, zoom: float = 2.0) -> bytes:
+    """An SVG of ours as PNG, so many pixels to one of the drawing's.
+
+    Raises:
+        NotSupported: the package that draws it is not installed.
+    """
+    try:
+        import resvg_py
+    except ImportError as error:
+        raise NotSupported("PNG needs the package resvg_py; install requirements.txt") from error
+    fonts = [str(f) for f in _fonts()]
+    drawn = resvg_py.svg_to_bytes(
+        svg_string=text, zoom=zoom, skip_system_fonts=bool(fonts), font_files=fonts, font_family=FONT,
+        sans_serif_family=FONT,
+    )  # fmt: skip
+    return bytes(drawn)
+
+
+def _fonts() -> list[Path]:
+    """A font that is there on every machine: the one that matplotlib brings along."""
+    found = find_spec("matplotlib")
+    home = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" if found and found.origin else Path()
+    return [f for n in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf") if (f := home / n).is_file()]
+
+
+def _element(item: dict[str, object], t: Tokens) -> str:
     kept = {name: value for name, value in item.items() if name not in OWN and value not in (None, "")}
+    if "node" in str(item["cls"]).split():
+        kept.setdefault("stroke", t.muted)
     attributes = "".join(f' {name}="{_safe(value)}"' for name, value in kept.items())
     named = f' data-testid="{_safe(item["id"])}"' if item.get("id") else ""
     tag, words = item["t"], _safe(item.get("s", ""))
