@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import networkx as nx
+import numpy as np
 
 Link = tuple[str, str]
 
@@ -122,12 +123,12 @@ def _barycenter(other: list[str], steps: list[Link], forward: bool) -> Callable[
 def crossings(placed: Sequence[Sequence[str]], steps: Sequence[Link]) -> int:
     """How many pairs of steps between the same two columns cross."""
     at = {node: (k, i) for k, column in enumerate(placed) for i, node in enumerate(column)}
-    pairs = [(at[a], at[b]) for a, b in steps]
-    return sum(
-        p[0][0] == q[0][0] and (p[0][1] - q[0][1]) * (p[1][1] - q[1][1]) < 0
-        for i, p in enumerate(pairs)
-        for q in pairs[:i]
-    )
+    total = 0
+    for k in range(len(placed)):
+        ends = np.array([(at[a][1], at[b][1]) for a, b in steps if at[a][0] == k]).reshape(-1, 2)
+        left, right = (ends[:, i, None] - ends[None, :, i] for i in (0, 1))
+        total += int(np.count_nonzero(left * right < 0)) // 2
+    return total
 
 
 def heights(
