@@ -32,12 +32,17 @@ class Op:
     """What an operation on an edge does, as far as counting and comparing need to know.
 
     Attributes:
-        kind: zero (gives nothing), identity, linear (a fixed linear map) or layer (with weights of its own).
-        kernel: side of the convolution of a layer.
+        kind: zero (gives nothing), identity, linear (a fixed linear map), fixed (another map without weights)
+            or layer (with weights of its own).
+        kernel: side of the convolution or pool.
+        form: of a layer. conv: ReLU, convolution, norm. separable: ReLU, depthwise and 1x1 convolution, norm,
+            all of it twice. dilated: the same once, its kernel stretched by two. row: ReLU, a 1 x k and a
+            k x 1 convolution, norm. after: convolution, norm, ReLU.
     """
 
-    kind: Literal["zero", "identity", "linear", "layer"]
+    kind: Literal["zero", "identity", "linear", "fixed", "layer"]
     kernel: int = 0
+    form: Literal["conv", "separable", "dilated", "row", "after"] = "conv"
 
 
 OPS: dict[str, Op] = {
@@ -45,7 +50,20 @@ OPS: dict[str, Op] = {
     "skip_connect": Op("identity"),
     "nor_conv_1x1": Op("layer", 1),
     "nor_conv_3x3": Op("layer", 3),
-    "avg_pool_3x3": Op("linear"),
+    "avg_pool_3x3": Op("linear", 3),
+    "max_pool_3x3": Op("fixed", 3),
+    "max_pool_5x5": Op("fixed", 5),
+    "max_pool_7x7": Op("fixed", 7),
+    "sep_conv_3x3": Op("layer", 3, "separable"),
+    "sep_conv_5x5": Op("layer", 5, "separable"),
+    "sep_conv_7x7": Op("layer", 7, "separable"),
+    "dil_conv_3x3": Op("layer", 3, "dilated"),
+    "dil_conv_5x5": Op("layer", 5, "dilated"),
+    "conv_1x3_3x1": Op("layer", 3, "row"),
+    "conv_1x7_7x1": Op("layer", 7, "row"),
+    "conv3x3-bn-relu": Op("layer", 3, "after"),
+    "conv1x1-bn-relu": Op("layer", 1, "after"),
+    "maxpool3x3": Op("fixed", 3),
 }
 
 
@@ -66,10 +84,44 @@ def linear(inputs: int, outputs: int) -> Cost:
     return Cost(both, both)
 
 
-def operation(name: str, size: Size) -> Cost:
-    """One of `OPS` between two maps of the same size."""
-    op = OPS[name]
-    return convolution(size[0], size, op.kernel) + norm(size[0]) if op.kind == "layer" else Cost()
+def depthwise(out: Size, kernel: int) -> Cost:
+    """A convolution with one filter a channel, without bias, to an output of size `out`."""
+    weights = out[0] * kernel**2
+    return Cost(weights, weights * out[1] * out[2])
+
+
+def squeeze_excite(channels: int, reduced: int) -> Cost:
+    """Two 1x1 convolutions with bias on the mean of each channel, down to `reduced` and back."""
+    weights = 2 * channels * reduced
+    return Cost(weights + channels + reduced, weights)
+
+
+def attention(channels: int, tokens: int) -> Cost:
+    """Query, key, value and output without bias; the two products of all pairs of tokens count too."""
+    weights = 4 * channels * channels
+    return Cost(weights, weights * tokens + 2 * channels * tokens * tokens)
+
+
+def operation(name: str, size: Size, stride: int = 1) -> Cost:
+    """One of `OPS` to a map of this size from one of as many channels, at stride 1 or 2.
+
+    At stride 2 an identity is two 1x1 convolutions on every second pixel, and a norm (ops.FactorizedReduce).
+    """
+    op, channels = OPS[name], size[0]
+    if op.kind == "identity" and stride > 1:
+        return convolution(channels, size, 1) + norm(channels)
+    if op.kind != "layer":
+        return Cost()
+    match op.form:
+        case "separable":
+            return (convolution(1, size, op.kernel) + convolution(channels, size, 1) + norm(channels)) * 2
+        case "dilated":
+            return convolution(1, size, op.kernel) + convolution(channels, size, 1) + norm(channels)
+        case "row":
+            weights = 2 * channels * channels * op.kernel
+            return Cost(weights, weights * size[1] * size[2]) + norm(channels)
+        case _:
+            return convolution(channels, size, op.kernel) + norm(channels)
 
 
 def strided(size: Size, channels: int, stride: int) -> Size:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[int, int]  # source, target
 Wiring = tuple[int, tuple[Pair, ...], tuple[tuple[str, ...], ...]]  # nodes, edges, options of each edge
+FIRST_OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 ENUMERATED = 20_000  # up to this many archs, and
 RENAMED = 8  # up to this many edges, the classes of equal cells are listed, in a second or two
 
@@ -53,7 +54,7 @@ class Cell(Space):
         ((0, 1), (0, 2), (1, 2)), help="[source, target] of each edge; the source has the lower number"
     )
     ops: tuple[tuple[str, ...], ...] = knob(
-        (tuple(OPS),), help="candidate operations of each edge, or one list for all edges"
+        (FIRST_OPS,), help="candidate operations of each edge, or one list for all edges"
     )
     combine: Literal["sum"] = knob("sum", help="how a node joins what its edges bring", options=("sum",))
     cells: int = knob(1, 1, 20, "cells in each stage")
