@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nascore import space as spaces
 from nascore.errors import NotSupported
-from nascore.graph import Graph
+from nascore.graph import Graph, Piece
 from nascore.space import Arch, Space
 from nascore.task import Shape
 
@@ -216,6 +216,21 @@ def _apart(ours: Tensor, theirs: Tensor) -> float:
     if ours.shape != theirs.shape or not bool(ours.isfinite().all()):
         return float("inf")
     return float((ours - theirs).abs().max() / ours.abs().max().clamp(min=1.0)) if ours.numel() else 0.0
+
+
+def outline_of(space: Space, arch: Arch, shape: Shape) -> tuple[Piece, str]:
+    """The built network as pieces that unfold, with measured times, and how these were measured.
+
+    Raises:
+        NotSupported: its forward cannot be followed.
+    """
+    from nascore.outline import outline, timed
+    from nascore.trace import inputs_of, trace
+
+    net = built(space, arch, shape).eval()
+    with one_thread():
+        times, told = timed(net, shape)
+        return outline(trace(net, inputs_of(shape)), times), told
 
 
 def onnx_model(space: Space, arch: Arch, shape: Shape) -> tuple[bytes, float]:

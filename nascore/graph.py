@@ -5,7 +5,9 @@ The cell (or the part that differs between archs) is `nodes` and `edges`; the wh
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -86,3 +88,88 @@ def live_edges(
         ahead |= {t for (s, t), c in zip(edges, carries, strict=True) if c and s in ahead}
         back |= {s for (s, t), c in zip(edges, carries, strict=True) if c and t in back}
     return tuple(c and s in ahead and t in back for (s, t), c in zip(edges, carries, strict=True))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a built network that can be unfolded to the parts inside it (outline.py makes them).
+
+    Attributes:
+        id: where it stands, dots between the levels; empty for the whole network.
+        label: what people read.
+        op: option that it stands for, as on edges; empty where it is none.
+        shape: of what comes out, examples not counted.
+        params: trainable numbers in it.
+        flops: multiply-adds of one example, of convolutions, linear layers and attention.
+        ms: measured milliseconds of one call; None where nothing was measured.
+        pieces: what is inside, in the order of the computation; none for what cannot be unfolded.
+        links: (source, target, port) inside: ids of pieces, `in0`, `in1`, ... for what comes in, `out` for
+            what goes out; the port says which input of the target is meant.
+    """
+
+    id: str
+    label: str
+    op: str = ""
+    shape: tuple[int, ...] = ()
+    params: int = 0
+    flops: int = 0
+    ms: float | None = None
+    pieces: tuple[Piece, ...] = ()
+    links: tuple[tuple[str, str, int], ...] = ()
+
+
+def unfold(whole: Piece, opened: Collection[str]) -> tuple[tuple[Piece, ...], tuple[tuple[str, str], ...]]:
+    """The pieces that are seen when the whole network and those named are unfolded, and what joins them.
+
+    A way from a piece to another is never lost: where one end is folded, it ends at what holds it.
+
+    Args:
+        whole: the network.
+        opened: ids of pieces to be unfolded; those of pieces that are not seen do nothing.
+
+    Returns:
+        Pieces in the order of the computation, with `input` first and `output` last, and links between ids.
+    """
+    seen: list[Piece] = [Piece("input", "input")]
+    links: list[tuple[str, str]] = []
+    out = _unfold(whole, opened, {0: ["input"]}, seen, links)
+    seen.append(Piece("output", "output", shape=whole.shape))
+    links += [(source, "output") for source in out]
+    return tuple(seen), tuple(dict.fromkeys(links))
+
+
+def _unfold(
+    piece: Piece,
+    opened: Collection[str],
+    given: dict[int, list[str]],
+    seen: list[Piece],
+    links: list[tuple[str, str]],
+) -> list[str]:
+    """Adds what is inside a piece; returns what its output comes from."""
+    ways = {f"in{port}": sources for port, sources in given.items()}
+    for inner in piece.pieces:
+        arrives: dict[int, list[str]] = {}
+        for source, target, port in piece.links:
+            if target == inner.id:
+                arrives.setdefault(port, []).extend(ways.get(source, []))
+        if inner.pieces and inner.id in opened:
+            ways[inner.id] = _unfold(inner, opened, arrives, seen, links)
+        else:
+            seen.append(inner)
+            links += [(source, inner.id) for sources in arrives.values() for source in sources]
+            ways[inner.id] = [inner.id]
+    return [s for source, target, _ in piece.links if target == "out" for s in ways.get(source, [])]
+
+
+def find(whole: Piece, id: str) -> Piece | None:
+    """The piece of this id, wherever it is; None where there is none."""
+    if whole.id == id:
+        return whole
+    return next((found for inner in whole.pieces if (found := find(inner, id))), None)
+
+
+def read_piece(data: Any) -> Piece:
+    """A piece of what `dataclasses.asdict` and JSON made of it."""
+    inside = tuple(read_piece(p) for p in data["pieces"])
+    links = tuple((str(s), str(t), int(p)) for s, t, p in data["links"])
+    return Piece(**{**data, "shape": tuple(data["shape"]), "pieces": inside, "links": links})

@@ -40,6 +40,7 @@ class Traced:
         module: a copy of the network's own, in the state that the trace left it in.
         path: its name in the network, dots between the parts; empty for the whole.
         graph: nodes carry `meta["value"]`, what came out of them. None for a layer of torch.
+        value: what came out of it.
         inside: name below `module` -> a child that was called. In an `nn.Sequential` in order.
     """
 
@@ -47,6 +48,7 @@ class Traced:
     path: str
     graph: fx.Graph | None = None
     inside: dict[str, Traced] = field(default_factory=dict)
+    value: Any = None
 
     @property
     def is_layer(self) -> bool:
@@ -89,7 +91,7 @@ def _traced(module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[st
     if isinstance(module, nn.Sequential) and type(module) is nn.Sequential:
         return _sequence(module, path, args[0])
     if is_torch(module):
-        return Traced(module, path)
+        return Traced(module, path, value=module(*args, **kwargs))
     found = Traced(module, path, _watched(module, args, kwargs))
     assert found.graph is not None  # noqa: S101 -- it was just given
     for node in found.graph.nodes:
@@ -98,6 +100,8 @@ def _traced(module: nn.Module, path: str, args: tuple[Any, ...], kwargs: dict[st
         child = module.get_submodule(node.target)
         where = f"{path}.{node.target}".lstrip(".")
         found.inside[node.target] = _traced(child, where, *node.meta["given"])
+    out = next(n for n in found.graph.nodes if n.op == "output").args[0]
+    found.value = out.meta["value"] if isinstance(out, fx.Node) else None
     return found
 
 
@@ -113,7 +117,8 @@ def _sequence(module: nn.Sequential, path: str, x: Any) -> Traced:
     found = Traced(module, path)
     for name, child in module.named_children():
         found.inside[name] = _traced(child, f"{path}.{name}".lstrip("."), (x,), {})
-        x = child(x)
+        x = found.inside[name].value
+    found.value = x
     return found
 
 
