@@ -21,24 +21,15 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nascore.benchmarks.piece import (
-    Held,
-    Piece,
-    Source,
-    guess,
-    metric,
-    official_order,
-    slug,
-    split_of,
-    words,
-)
+from nascore.benchmarks.mapping import FORMATS as FORMATS
+from nascore.benchmarks.mapping import Reading, numbers, settle, word
+from nascore.benchmarks.piece import Held, Piece, Source, guess, metric, official_order, slug, split_of, words
 from nascore.benchmarks.table import Column
 from nascore.errors import AppError, BadInput
 from nascore.space import Space, from_choices, keys, parse
@@ -46,48 +37,7 @@ from nascore.space import Space, from_choices, keys, parse
 Frame = Any  # a pandas frame or column; pandas' own annotations do not follow what columns hold
 FORMAT = "flat"
 ROWS = 20_000
-FORMATS = ("official", "key", "choices", "columns", "nats_index", "text")
-ARCHS = ("arch_str", "architecturestring", "arch_json", "arch", "architecture", "genotype", "arch_string",
-         "key", "edge_codes", "text", "config", "module_hash", "arch_index", "arch_id", "arch_hash",
-         "recipe_id", "index", "iso_index")  # fmt: skip
-DATA = ("dataset", "device", "framework", "task", "data", "benchmark")
-INDICES = re.compile(
-    r"(.*_)?(index|idx|id|hash|count|resolution|n_epochs|n_vertices)|batch_size|step|adjacency|op_codes"
-)
-RESERVED = {"arch", "data", "index", "seed", "epochs", "epoch", "row", "key", "text"}
-MISSING = {"", "nan", "na", "n/a", "none", "null", "inf", "-inf", "infinity", "-infinity", "+inf"}
 MAX_FIELD = 1 << 20
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A mapping, checked and whole."""
-
-    arch: tuple[str, ...]
-    format: str
-    space: Space | None
-    data: tuple[str, ...] = ()
-    seed: str = ""
-    epochs: str = ""
-    epoch: str = ""
-    index: str = ""
-    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    source: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As a person would write it."""
-        first, *others = self.arch
-        arch: Any = [first, *others] if others else first
-        named = {
-            n: getattr(self, n) for n in ("seed", "epochs", "epoch", "index", "source") if getattr(self, n)
-        }
-        return {
-            "arch": arch,
-            "format": self.format,
-            "data": list(self.data),
-            **named,
-            "metrics": self.metrics,
-        }
 
 
 def sniff(held: Held) -> bool:
@@ -237,195 +187,6 @@ def _check_header(names: list[str], file: str) -> None:
         raise BadInput(f"{file}: the header names {twice[0][:80]!r} twice")
 
 
-def settle(frame: Frame, held: Held, given: Mapping[str, Any], space: Space | None) -> Reading:
-    """The whole mapping: what was given, checked against the columns, and guesses for the rest.
-
-    Raises:
-        BadInput: a column is named that is not there, or a word that means nothing here.
-    """
-    known = {"arch", "format", "space", "data", "seed", "epochs", "epoch", "index", "metrics", "source"}
-    if extra := [n for n in given if n not in known]:
-        raise BadInput(f"mapping.{extra[0][:80]}: no such field; there are {', '.join(sorted(known))}")
-    columns = [str(c) for c in frame.columns]
-    lower = {c.lower(): c for c in reversed(columns)}
-    where = {
-        n: _columns(given.get(n), columns, f"mapping.{n}")
-        for n in ("arch", "data", "seed", "epochs", "epoch", "index")
-    }
-    data = where["data"] if "data" in given else _guess_data(frame, lower)
-    space = space or _space(given.get("space"))
-    arch = where["arch"] or _guess_arch(frame, lower, data)
-    how = given.get("format") or _guess_format(frame, arch, space, held.name)
-    if how not in FORMATS:
-        raise BadInput(f"mapping.format: {str(how)[:80]!r} is none of {', '.join(FORMATS)}")
-    space = space or _claims(frame, arch, how)
-    if how in ("official", "key", "choices", "columns") and space is None:
-        raise BadInput(f"mapping.format: {how} needs a space")
-    single = {
-        n: (where[n] or _named(lower, n if n not in given else ""))[:1]
-        for n in ("seed", "epochs", "epoch", "index")
-    }
-    if not single["index"] and "index" not in given and "arch_index" in columns:
-        single["index"] = ("arch_index",)
-    taken = {*arch, *data, *(c for s in single.values() for c in s)}
-    metrics = _metrics(given.get("metrics"), frame, taken)
-    one = {n: c[0] if c else "" for n, c in single.items()}
-    if one["index"] in arch and how != "nats_index":
-        one["index"] = ""
-    return Reading(arch, how, space, data, **one, metrics=metrics, source=str(given.get("source", "")))
-
-
-def _columns(value: Any, columns: Sequence[str], path: str) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else list(value or ())
-    for name in names:
-        if name not in columns:
-            raise BadInput(
-                f"{path}: there is no column {str(name)[:80]!r}; there are {', '.join(columns)[:400]}"
-            )
-    return tuple(names)
-
-
-def _named(lower: Mapping[str, str], name: str) -> tuple[str, ...]:
-    names = {"seed": ("seed", "repeat"), "epochs": ("epochs", "hp"), "epoch": ("epoch",), "index": ()}.get(
-        name, ()
-    )
-    return tuple(lower[n] for n in names if n in lower)
-
-
-def _space(given: Any) -> Space | None:
-    from nascore.spaces import SPACES
-
-    if given is None:
-        return None
-    name = given.get("name") if isinstance(given, dict) else given
-    if not isinstance(name, str) or name not in SPACES:
-        raise BadInput(f"mapping.space: {str(name)[:80]!r} is none of {', '.join(SPACES)}")
-    return SPACES[name]()
-
-
-def _guess_data(frame: Frame, lower: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(lower[n] for n in DATA if n in lower and not _is_number(frame[lower[n]]))
-
-
-def _guess_arch(frame: Frame, lower: Mapping[str, str], data: Sequence[str]) -> tuple[str, ...]:
-    named = [lower[n] for n in ARCHS if n in lower]
-    if named:
-        return (named[0],)
-    texts = [c for c in frame.columns if not _is_number(frame[c]) and c not in data]
-    if texts:
-        return (str(max(texts, key=lambda c: frame[c].nunique())),)
-    features = tuple(str(c) for c in frame.columns if guess(str(c))[0] == "" and c not in data)
-    if not features:
-        raise BadInput(
-            f"no column looks like an architecture; name it in the mapping: {', '.join(frame.columns)[:400]}"
-        )
-    return features
-
-
-def _guess_format(frame: Frame, arch: Sequence[str], space: Space | None, name: str) -> str:
-    if space is not None and len(arch) == len(space.choices()):
-        return "columns"
-    if len(arch) > 1:
-        return "text"
-    sample = [str(v) for v in frame[arch[0]].head(50)]
-    if space is not None:
-        return (
-            "choices"
-            if sample[0].startswith("{")
-            else "key"
-            if re.fullmatch("[0-9a-f]{16}", sample[0])
-            else "official"
-        )
-    if _claims(frame, arch, "official") is not None:
-        return "official"
-    is_index = arch[0] in ("arch_index", "iso_index") and re.search(
-        r"nb201|nasbench201|nats.?tss", name.lower()
-    )
-    return "nats_index" if is_index else "text"
-
-
-def _claims(frame: Frame, arch: Sequence[str], how: str) -> Space | None:
-    """The space of which these texts are, among those with official texts."""
-    from nascore.spaces.nasbench201 import Nasbench201
-    from nascore.spaces.nats_size import NatsSize
-
-    if how == "nats_index":
-        return Nasbench201()
-    if how != "official":
-        return None
-    sample = [str(v) for v in frame[arch[0]].head(50)]
-    for space in (Nasbench201(), NatsSize()):
-        if sum(space.read(t) is not None for t in sample) * 2 > len(sample):
-            return space
-    return None
-
-
-def _metrics(given: Any, frame: Frame, taken: set[str]) -> dict[str, dict[str, Any]]:
-    columns = [str(c) for c in frame.columns]
-    if given is None:
-        left = [c for c in columns if c not in taken | RESERVED and _is_number(frame[c])]
-        found = {c: {} for c in left if not INDICES.fullmatch(c.lower())}
-        if not found:
-            raise BadInput(
-                f"no column looks like a metric; name them in the mapping: {', '.join(columns)[:400]}"
-            )
-        return found
-    about = {name: {} for name in given} if isinstance(given, list) else given
-    if not isinstance(about, dict) or not about:
-        raise BadInput("mapping.metrics: expected a list of columns, or an object of column -> what it is")
-    for name, one in about.items():
-        if name in RESERVED:
-            raise BadInput(
-                f"mapping.metrics: a metric cannot come from a column called {name!r}; rename the column"
-            )
-        _columns(name, columns, "mapping.metrics")
-        if not isinstance(one, dict) or one.get("direction", "") not in ("", "min", "max"):
-            raise BadInput(f"mapping.metrics.{name[:80]}: expected an object with direction min or max")
-    return {n: dict(one) for n, one in about.items()}
-
-
-def _is_number(column: Frame) -> bool:
-    """Whether a column holds numbers; of text the first rows decide, so that a late word is named."""
-    if column.dtype.kind in "iuf":
-        return True
-    filled = [v for v in map(_word, column.head(200)) if v not in MISSING]
-    right = sum(_float(v) is not None for v in filled)
-    return right * 2 > len(filled) or (right > 0 and guess(str(column.name))[0] != "")
-
-
-def _word(value: object) -> str:
-    return "" if value is None else str(value).strip().lower()
-
-
-def _float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def numbers(values: Frame, name: str, before: int) -> tuple[np.ndarray[Any, Any], int]:
-    """((n,) numbers with NaN where one is missing, how many are missing).
-
-    Raises:
-        BadInput: a word, with its row and column.
-    """
-    if values.dtype.kind in "iufb":
-        out = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        out = np.full(len(values), np.nan)
-        for i, value in enumerate(values):
-            word = _word(value)
-            if word in MISSING or word == "<na>":
-                continue
-            found = _float(word)
-            if found is None:
-                raise BadInput(f"row {before + i + 1}, column {name}: {str(value)[:40]!r} is no number")
-            out[i] = found
-    out = np.where(np.isfinite(out), out, np.nan)
-    return out, int(np.isnan(out).sum())
-
-
 def _read(held: Held, mapping: Reading, start: int) -> Iterator[Piece]:
     if mapping.epoch:
         yield from _curves(held, mapping)
@@ -478,7 +239,7 @@ def archs(frame: Frame, mapping: Reading, before: int) -> list[str | None]:
             for row in zip(*parts, strict=True)
         ]
     name = next(iter(mapping.arch))
-    texts = [None if _word(v) in ("", "nan", "none", "<na>") else str(v).strip() for v in frame[name]]
+    texts = [None if word(v) in ("", "nan", "none", "<na>") else str(v).strip() for v in frame[name]]
     match mapping.format:
         case "nats_index":
             order = official_order()
@@ -533,13 +294,13 @@ def _curves(held: Held, mapping: Reading) -> Iterator[Piece]:
         parts.append(_rows(frame, mapping, before, piece))
         total = before + len(frame)
     rows: Frame = pd.concat(parts, ignore_index=True)
-    by = [c for c in ("arch", "data", "seed") if c in rows and not rows[c].isna().all()]
+    by = [c for c in ("arch", "data", "seed", "epochs") if c in rows and not rows[c].isna().all()]
     rows = rows.sort_values([*by, "epoch"], kind="stable").reset_index(drop=True)
     groups = rows.groupby(by, sort=False).indices
     done = 0
     for name, at in groups.items():
         where = dict(zip(by, name if isinstance(name, tuple) else (name,), strict=True))
-        where = {"arch": "", "data": "", "seed": 0, **where, "epochs": len(at)}
+        where = {"arch": "", "data": "", "seed": 0, "epochs": len(at), **where}
         last = rows.iloc[at[-1]]
         piece.runs.append({**where, **{m: last[m] for m in mapping.metrics}})
         for m in mapping.metrics:

@@ -20,12 +20,14 @@ from nascore.benchmarks.piece import (
     Held,
     Piece,
     Source,
+    guess,
     metric,
     number,
     official_order,
     pieces,
     slug,
     topology,
+    words,
 )
 from nascore.benchmarks.table import Column
 from nascore.errors import BadInput
@@ -46,7 +48,7 @@ def sniff(held: Held) -> bool:
 
 
 def _is_hw(found: object) -> bool:
-    return isinstance(found, dict) and isinstance(found.get("nasbench201"), dict)
+    return isinstance(found, dict) and any(isinstance(found.get(n), dict) for n in ("nasbench201", "fbnet"))
 
 
 def _is_brp(found: object) -> bool:
@@ -74,7 +76,7 @@ def source(held: Held) -> Source:
         return _help({name: values for name, values in loaded.items() if _is_list(values)}, held.name)
     found = held.object
     if _is_hw(found):
-        return _hw(found["nasbench201"], held.name)
+        return _hw(found["nasbench201"], held.name) if "nasbench201" in found else _blocks(found["fbnet"])
     return _brp(found, held.path.stem) if _is_brp(found) else _help({held.path.stem: found}, held.name)
 
 
@@ -156,6 +158,27 @@ def _hw(found: dict[str, Any], name: str) -> Source:
         "the API's average_hw_metric, a product of nine columns, is left out; so are FBNet's look-up tables"
     )
     return Source(FORMAT, "HW-NAS-Bench", HW, TOPOLOGY, read, column, notes=notes)
+
+
+def _blocks(found: dict[str, Any]) -> Source:
+    """FBNet's part alone: metric -> block -> cost, one row a block."""
+    tables = {k: v for k, v in found.items() if k != "average_hw_metric" and isinstance(v, dict)}
+    blocks = list(dict.fromkeys(b for table in tables.values() for b in table))
+    if not blocks:
+        raise BadInput("fbnet: no metric with costs by block stands in it")
+
+    def add(piece: Piece, block: str) -> None:
+        piece.archs.append({"arch": str(block), **{slug(k): number(t.get(block)) for k, t in tables.items()}})
+
+    def column(data: str, name: str, epochs: int) -> Column:
+        direction, unit = guess(name)
+        return metric(name, words(name), unit, direction, data="", source=HW)
+
+    def read(start: int) -> Iterator[Piece]:
+        return pieces(blocks, start, add, 2048)
+
+    notes = "one row a block, not a network: add the blocks, stem and head of a network to get its cost"
+    return Source(FORMAT, "HW-NAS-Bench, FBNet's blocks", HW, None, read, column, notes=notes)
 
 
 def _check_order(config: Any, order: Sequence[str], where: str) -> None:

@@ -29,6 +29,7 @@ from nascore.benchmarks import (
     logs,
     nasbench101,
     nasbench201,
+    nasbench301,
     nasbench_graph,
     nasbench_macro,
     nats,
@@ -36,6 +37,7 @@ from nascore.benchmarks import (
     transnas,
 )
 from nascore.benchmarks.assemble import finish, parts_of, space_json
+from nascore.benchmarks.mapping import settle
 from nascore.benchmarks.piece import Held, Piece, Source
 from nascore.benchmarks.table import (
     check_name,
@@ -52,6 +54,7 @@ READERS: tuple[ModuleType, ...] = (
     nats,
     nasbench201,
     nasbench101,
+    nasbench301,
     nasbench_graph,
     nasbench_macro,
     suite_zero,
@@ -185,8 +188,14 @@ def detect(path: Path, mapping: Mapping[str, Any] | None = None, space: Space | 
     for reader in READERS:
         if reader.sniff(held):
             return flat.source(held, space) if reader is flat else reader.source(held)
-    names = ", ".join(sorted(r.FORMAT for r in READERS))
-    raise BadInput(f"{path.name}: of no format that is known here; there are {names}")
+    if held.kind == "folder":
+        inside = sorted(f.name for f in path.iterdir() if f.is_file())[:4]
+        there = f"in it are {', '.join(inside)}; name one of them" if inside else "no file stands in it"
+        raise BadInput(f"{path.name}: no folder of a benchmark that is known here; {there}")
+    names = ", ".join(sorted(r.FORMAT for r in READERS if r is not flat))
+    raise BadInput(
+        f"{path.name}: of no format that is known here; there are {names}, and any CSV or Parquet file"
+    )
 
 
 def preview(
@@ -215,7 +224,7 @@ def preview(
     if source.format == flat.FORMAT:
         held = Held(real, mapping)
         first = next(flat.frames(held, 0))[2]
-        found = flat.settle(first, held, mapping or {}, None)
+        found = settle(first, held, mapping or {}, None)
         shown = first.head(rows)
         out |= {"mapping": found.to_json(), "skipped": {}}
     else:

@@ -40,27 +40,45 @@ TITLES: dict[str, tuple[str, str, Direction]] = {
 
 
 def sniff(held: Held) -> bool:
-    """A folder with the meta file, or one pickle with archs by budget in figures."""
+    """A folder with the meta file, one pickle with all, or the one file of an arch."""
     if held.kind == "folder":
         return (held.path / "meta.pickle.pbz2").is_file()
     found = held.object
     if held.head[:3] != b"BZh" or not isinstance(found, dict):
         return False
-    return bool(found.get("meta_archs")) and isinstance(found.get("arch2infos"), dict)
+    return bool(found.get("meta_archs")) or _arch_of(found) is not None
+
+
+def _arch_of(content: Any) -> str | None:
+    """The string of the arch whose file this is, or None."""
+    first = next(iter(content.values()), None) if isinstance(content, dict) else None
+    if not isinstance(first, dict) or not isinstance(first.get("all_results"), dict):
+        return None
+    return first["arch_str"] if isinstance(first.get("arch_str"), str) else None
 
 
 def source(held: Held) -> Source:
-    """The folder or the single file."""
+    """The folder, the single file, or one arch.
+
+    Raises:
+        BadInput: it is the meta file alone, or has no results.
+    """
     if held.kind == "folder":
-        meta = pickles.load_path(held.path / "meta.pickle.pbz2")
+        archs = check_meta(pickles.load_path(held.path / "meta.pickle.pbz2"), held.name)
         files = folder_files(held.path)
         read: Any = partial(_folder, held.path, files)
-        there = len(files)
+        size, there = ":" in archs[0], absent(len(files), len(archs))
+    elif alone := _arch_of(held.object):
+        first = next(iter(held.object.values()))
+        read = partial(_single, {int(number(first.get("arch_index")) or 0): held.object})
+        size, there = ":" in alone, "one architecture of the folder of them"
     else:
-        meta = held.object
-        read, there = partial(_single, meta["arch2infos"]), len(meta["arch2infos"])
-    total = len(check_meta(meta, held.name))
-    size = ":" in meta["meta_archs"][0]
+        archs, infos = check_meta(held.object, held.name), held.object.get("arch2infos")
+        if not isinstance(infos, dict) or not infos:
+            raise BadInput(
+                f"{held.name}: the list of architectures without results; import the folder it stands in"
+            )
+        read, size, there = partial(_single, infos), ":" in archs[0], absent(len(infos), len(archs))
     kind = "size" if size else "topology"
     return Source(
         FORMAT,
@@ -71,7 +89,7 @@ def source(held: Held) -> Source:
         partial(column, ORIGIN),
         STATIC,
         "test on cifar10 is ori-test after training on the whole training set; validation is x-valid after "
-        f"training on half of it; means over the seeds at the last epoch; {absent(there, total)}",
+        f"training on half of it; means over the seeds at the last epoch; {there}",
     )
 
 

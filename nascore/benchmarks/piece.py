@@ -223,6 +223,7 @@ def metric(
 
 
 BETTER: tuple[tuple[str, Direction, str], ...] = (
+    (r"(^|_)(std|stdev|var|variance|deviation)(_|$)", "", ""),
     (r"time|seconds|runtime|wall|elapsed", "min", "s"),
     (r"energy", "min", "mJ"),
     (r"lat(ency)?(_|$|m)|_ms$", "min", "ms"),

@@ -94,7 +94,7 @@ def column(data: str, name: str, epochs: int) -> Column | None:
     elif name.endswith("_seconds"):
         words, unit, direction = f"{words.removesuffix(' seconds')} computing time", "s", "min"
     elif name in ("params", "flops"):
-        unit = "M"
+        unit, direction = "M", "min"
     return metric(
         f"{slug(data)}_{name}", f"{data} {words}", unit, direction, data=data, split=split, source=ORIGIN
     )

@@ -6,6 +6,7 @@ the value of the last epoch. Texts are the official ones, `64-41414-a_bc_def` an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -44,7 +45,7 @@ def column(info: frozenset[str], data: str, name: str, epochs: int) -> Column | 
     """`class_scene_valid_top1` and so on."""
     direction, unit = guess(name)
     split = "" if name in info else split_of(name)
-    if name.startswith("neg_"):
+    if "neg_" in name or re.search("miou|top5", name.lower()):
         direction = "max"
     title = f"{data} {name.replace('_', ' ')}"
     return metric(

@@ -184,3 +184,31 @@ def test_records_with_missing_parts_give_missing_values(shared: Path, tmp_path: 
     row = found.frame.iloc[found.find(INDEX_0)]
     assert np.isnan(row["cifar10_test_accuracy_200"])
     assert np.isfinite(row["cifar10_train_accuracy_200"])
+
+
+@pytest.mark.parametrize(("folder", "text"), [(TSS, INDEX_11), (SSS, "8:8:8:16:32")])
+def test_the_file_of_one_arch_is_a_table_of_one_row(imported: Get, folder: str, text: str) -> None:
+    alone, whole = imported(f"{folder}/000011.pickle.pbz2"), imported(folder)
+    assert (alone.rows, alone.metrics) == (1, whole.metrics)
+    assert alone.frame.iloc[0]["index"] == 11
+    for metric in alone.metrics:
+        assert alone.values(metric)[0] == whole.values(metric)[whole.find(text)]
+
+
+def test_the_meta_file_alone_is_one_sentence(shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="import the folder it stands in"):
+        import_path(shared / TSS / "meta.pickle.pbz2", "meta", tmp_path)
+
+
+def test_the_nas_bench_201_file_of_one_arch_is_one_row(shared: Path, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    both = pickle.loads(bz2.decompress((shared / TSS / "000011.pickle.pbz2").read_bytes()))  # noqa: S301
+    torch.save({"less": both["12"], "full": both["200"]}, tmp_path / "000011-FULL.pth")
+    report = import_path(tmp_path / "000011-FULL.pth", "one", tmp_path)
+    assert (report.format, report.rows, report.skipped) == ("nasbench201", 1, 0)
+    assert open_table("one", tmp_path).find(INDEX_11) == 0
+
+
+def test_a_folder_that_is_no_benchmark_says_what_is_in_it(shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"nas-bench-macro_cifar10\.json; name one"):
+        import_path(shared / "original/NAS-Bench-Macro", "macro", tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nascore.benchmarks import documents, nasbench_graph, suite_zero
+from nascore.benchmarks import documents, nasbench_graph, suite_zero, transnas
 from nascore.benchmarks.imports import import_path
 from nascore.benchmarks.nasbench101 import fields, records
 from nascore.benchmarks.piece import masked_crc, official_order, topology
@@ -292,6 +292,28 @@ def test_transnas_gives_the_last_epoch_and_the_curve(tmp_path: Path) -> None:
     assert found.values("class_scene_valid_top1").tolist() == [20.0, 20.0]
     curves = found.curves(found.frame["key"][0]).set_index("metric")["values"]
     assert curves["train_loss"].tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [("valid_neg_loss", "max"), ("valid_l1_loss", "min"), ("test_mIoU", "max"), ("valid_top5", "max"),
+     ("train_loss", "min"), ("valid_ssim", "max")],
+)  # fmt: skip
+def test_transnas_metrics_have_the_direction_of_their_task(name: str, direction: str) -> None:
+    column = transnas.column(frozenset(), "room_layout", name, 25)
+    assert column is not None
+    assert column.direction == direction
+
+
+def test_fbnets_part_of_hw_nas_bench_alone_is_a_table_of_blocks(tmp_path: Path) -> None:
+    block = "ConvBlock_H32_W32_Cin16_Cout16_exp1_kernel3_stride1_group1"
+    tables = {"edgegpu_latency": {block: 0.5, "FC_Cin1504_Cout100": 0.25}, "fpga_energy": {block: 2.0}}
+    (tmp_path / "fbnet.pickle").write_bytes(pickle.dumps({"fbnet": tables}))
+    import_path(tmp_path / "fbnet.pickle", "blocks", tmp_path)
+    found = open_table("blocks", tmp_path)
+    assert found.values("edgegpu_latency").tolist() == [0.5, 0.25]
+    assert found.values("fpga_energy")[found.find(block)] == 2.0
+    assert "not a network" in found.about["notes"]
 
 
 def test_topology_strings_are_written_in_the_official_edge_order() -> None:

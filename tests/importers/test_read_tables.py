@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from nascore.benchmarks.imports import import_path, preview
-from nascore.benchmarks.piece import official_order
-from nascore.benchmarks.table import Table, open_table
+from nascore.benchmarks.piece import guess, official_order
+from nascore.benchmarks.table import Table, export, open_table
 from nascore.errors import BadInput
 from nascore.space import key
 from nascore.spaces.nasbench201 import Nasbench201
@@ -213,3 +213,45 @@ def test_a_preview_shows_the_guessed_mapping_and_writes_nothing(tmp_path: Path) 
     assert list(shown["mapping"]["metrics"]) == ["acc"]
     assert shown["rows"][0]["arch_str"] == CELLS[0]
     assert [f.name for f in tmp_path.iterdir()] == ["some.csv"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_was_exported_here_comes_back_the_same(shared: Path, tmp_path: Path, kind: str) -> None:
+    import_path(shared / "nb201_topology.parquet", "first", tmp_path)
+    export("first", tmp_path / f"again.{kind}", kind, tmp_path)
+    report = import_path(tmp_path / f"again.{kind}", "second", tmp_path)
+    assert (report.rows, report.skipped) == (15_625, 0)
+    one, other = open_table("first", tmp_path), open_table("second", tmp_path)
+    assert (one.space, one.metrics) == (other.space, other.metrics)
+    np.testing.assert_array_equal(one.archs, other.archs)
+    assert one.frame["key"].tolist() == other.frame["key"].tolist()
+    assert one.frame["index"].tolist() == other.frame["index"].tolist()
+    for metric in one.metrics:
+        np.testing.assert_array_equal(one.values(metric), other.values(metric))
+
+
+def test_a_table_in_which_no_column_is_an_architecture_is_one_sentence(shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="algorithm has 8 values in 7,115 rows"):
+        import_path(shared / "nb101_search_traces.parquet", "traces", tmp_path)
+    assert list((tmp_path / "tables").iterdir()) == []
+
+
+def test_rows_that_only_a_setting_tells_apart_are_parted_by_it(imported: Get, shared: Path) -> None:
+    found = imported("ofa_note10_lut.parquet")
+    table = pd.read_parquet(shared / "ofa_note10_lut.parquet")
+    assert found.about["reasons"] == {}
+    assert sum(np.isfinite(found.values(m)).sum() for m in found.metrics) == len(table)
+
+
+def test_curves_of_several_budgets_and_splits_stay_apart(imported: Get, shared: Path) -> None:
+    found = imported("nats_official_sample_curves.parquet")
+    table = pd.read_parquet(shared / "nats_official_sample_curves.parquet")
+    last = table[(table["split"] == "ori-test") & (table["dataset"] == "cifar10") & (table["epoch"] == 199)]
+    expected = last[last["arch_index"] == 11]["accuracy"].mean()
+    row = found.find("11")
+    assert found.values("cifar10_tss_ori_test_accuracy_200")[row] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["test_acc_std", "lat_ms_var", "latency_gpu_std"])
+def test_a_deviation_is_neither_better_large_nor_small(name: str) -> None:
+    assert guess(name)[0] == ""
