@@ -55,13 +55,11 @@ class Shared:
 
     Attributes:
         separate: parameters with weights of its own for each option; None where that is not known.
-        at_least: whether `separate` leaves something out.
         largest: parameters of the largest arch: what entangled weights come to.
         why_not: why this space cannot share weights; "" where it can.
     """
 
     separate: float | None
-    at_least: bool
     largest: float
     why_not: str = ""
 
@@ -97,7 +95,8 @@ def overview(space: Space, shape: Shape, *, seed: int = 0, samples: int = 3) -> 
         raise NotSupported(f"not one of {DRAWN} architectures drawn is a network: {reasons[0][0]}")
     ranges = _ranges(space, shape, whole if whole is not None and not reasons else None, good)
     drawn = _drawn(good, samples, rng)
-    return Overview(n, valid, reasons, ranges, _shared(space, shape, ranges["params"].high), drawn)
+    shared = _shared(space, shape, ranges["params"].high, drawn)
+    return Overview(n, valid, reasons, ranges, shared, drawn)
 
 
 def distinct(space: Space, valid: Count, *, seed: int = 0) -> Count:
@@ -249,14 +248,14 @@ def _drawn(good: list[Arch], n: int, rng: np.random.Generator) -> tuple[Arch, ..
     return tuple(good[int(i)] for i in places)
 
 
-def _shared(space: Space, shape: Shape, largest: float) -> Shared:
+def _shared(space: Space, shape: Shape, largest: float, good: Sequence[Arch]) -> Shared:
     """Parameters of a supernet: what is fixed, and every open option of every choice."""
     rule = inner(space)
     if type(rule).supernet is Space.supernet:
-        return Shared(None, False, largest, "this space cannot share weights between its networks")
+        return Shared(None, largest, "this space cannot share weights between its networks")
     choices = space.choices()
     if any(c.when for c in choices):
-        return Shared(None, False, largest)
+        return Shared(None, largest)
     each: dict[str, dict[int, int]] = {c.name: {} for c in choices}
     fixed = 0.0
     for k in range(max((len(c.open) for c in choices), default=1)):
@@ -268,5 +267,8 @@ def _shared(space: Space, shape: Shape, largest: float) -> Shared:
                 each[c.name][i] = told[c.name]
         fixed = graph.params - sum(told.values())
     if any(len(found) < len(c.open) for c, found in zip(choices, each.values(), strict=True)):
-        return Shared(None, False, largest)
-    return Shared(fixed + sum(sum(found.values()) for found in each.values()), False, largest)
+        return Shared(None, largest)
+    rows = [[each[c.name][i] for c, i in zip(choices, a, strict=True)] for a in good]
+    if any(space.graph(a, shape).params != fixed + sum(row) for a, row in zip(good, rows, strict=True)):
+        return Shared(None, largest)  # what a choice costs depends on others
+    return Shared(fixed + sum(sum(found.values()) for found in each.values()), largest)

@@ -10,6 +10,7 @@ from pages.parts import (
     buildcount,
     buildedit,
     buildforms,
+    buildstages,
     buildstate,
     buildview,
     draftbar,
@@ -30,32 +31,39 @@ def body(draft: buildstate.Draft) -> None:
     """The draft: drawing and samples at the left, counts and knobs at the right."""
     document = draft.document
     faults = buildedit.faults(document)
-    space = None if faults else buildedit.made(document)
+    drawn = buildedit.made(document)
+    space = None if faults else drawn
     part = buildstate.picked(document) if buildedit.is_cell(document) else None
     shape, data = arch.shape_of("")
     about = f"Counted for a {arch.pixels(shape)} and {shape.classes} classes, {data}."
     seed = int(st.session_state.get("build_seed", 0))
-    found = buildcount.counted(space, shape, seed) if space is not None else ""
+    found = buildcount.counted(drawn, shape, seed) if drawn is not None else ""
     draftbar.bar(draft, space)
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
+        if buildedit.is_stages(document):
+            buildstages.tools(document)
         buildview.tools(draft, part)
         if buildedit.is_cell(document):
             buildview.drawing(draft, part, faults)
-        if space is not None and not isinstance(found, str):
-            buildview.samples(space, shape, found, seed)
-        if buildedit.is_cell(document):
-            buildforms.skeleton(document)
+        elif buildedit.is_stages(document):
+            buildstages.drawing(draft, space, shape, faults)
+        if drawn is not None and not isinstance(found, str):
+            buildview.samples(drawn, shape, found, seed)
+        buildforms.skeleton(document)
     with right:
-        if space is not None and not isinstance(found, str):
-            buildcount.card(space, shape, about, found)
+        if drawn is not None and not isinstance(found, str):
+            buildcount.card(drawn, shape, about, found)
         elif found:
             st.markdown(f":red-badge[:material/block: empty] {show.plain(found, 300)}")
         if buildedit.is_cell(document):
             buildforms.picked(document, part)
+        elif buildedit.is_stages(document):
+            buildstages.panel(document)
         draftbar.use(draft, space, faults)
-        if space is not None:
-            buildforms.closed(document, space)
+        if drawn is not None:
+            buildforms.added(document)
+            buildforms.closed(document, drawn)
 
 
 page_setup("Build")

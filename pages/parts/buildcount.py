@@ -145,9 +145,9 @@ def supernet(shared: Shared) -> None:
     else:
         line(
             "Supernet",
-            f"from {words.compact(shared.largest)} params",
-            f"Entangled weights are as many as those of the largest network; training keeps "
-            f"{memory(shared.largest)} of them.",
+            f"at least {words.compact(shared.largest)} params",
+            f"It holds at least the largest network, and no more than that where weights are entangled; "
+            f"training keeps {memory(shared.largest)} of them.",
         )
 
 

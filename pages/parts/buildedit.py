@@ -21,6 +21,8 @@ from nascore.tables import table
 
 Document = dict[str, Any]
 Pair = tuple[int, int]
+DRAWABLE = ("cell", "stages")  # spaces that are data: what is drawn here
+ADDED = ("training", "quant")  # spaces that add choices to any network
 WRAPS = {"restrict": "space", "product": "parts"}  # where the space inside stands
 
 
@@ -41,8 +43,9 @@ def blank() -> Document:
 def preset(name: str) -> Document:
     """A space by its name, as a drawing where it is one: the cell or the stages behind it, else itself."""
     space: Space = table("space")[name]()
-    drawn = getattr(space, "cell", None) or getattr(space, "drawn", None) or space
-    return whole(to_json(drawn))
+    kinds = tuple(table("space")[n] for n in DRAWABLE if n in table("space"))
+    told = (getattr(space, n) for n, value in vars(type(space)).items() if isinstance(value, property))
+    return whole(to_json(next((d for d in told if isinstance(d, kinds)), space)))
 
 
 def core(document: Document) -> Document:
@@ -134,6 +137,15 @@ def operations(document: Document) -> dict[Any, tuple[str, ...]]:
     found, at = core(document)["knobs"]["ops"], places(document)
     lists = [found[0]] * len(at) if len(found) == 1 else found
     return {p: tuple(lists[i]) if i < len(lists) else () for i, p in enumerate(at)}
+
+
+def implied(document: Document) -> list[Pair]:
+    """Edges that a concatenation means where none is drawn into the output: from all that nothing uses."""
+    links, last = edges(document), nodes(document) - 1
+    if core(document)["knobs"].get("combine") != "concat" or any(t == last for _, t in links):
+        return []
+    used = {s for s, _ in links}
+    return [(n, last) for n in range(inputs(document), last) if n not in used]
 
 
 def part_of(document: Document, part: str | None) -> Any:
@@ -339,9 +351,41 @@ def limit(name: str) -> int:
 
 
 def set_knob(document: Document, name: str, value: Any) -> Document:
-    """The drawing with one knob changed."""
+    """The drawing with one knob changed; what it asks of edges and operations follows."""
     inner = core(document)
-    return with_core(document, {"name": inner["name"], "knobs": {**inner["knobs"], name: value}})
+    new = {"name": inner["name"], "knobs": {**inner["knobs"], name: value}}
+    if name == "inputs":
+        return _with_inputs(document, new)
+    if name == "ops_on":
+        usual = _usual(operations(document))
+        return with_core(document, _cell(new, nodes(document), dict.fromkeys(places(new), usual), edges(new)))
+    return with_core(document, new)
+
+
+def _with_inputs(document: Document, new: Document) -> Document:
+    """A cell with one more or less input: a new one stands behind the old, a lost one takes its edges along."""
+    before, now = inputs(document), inputs(new)
+    ops, count = operations(document), nodes(document)
+    if now > before:
+        if count >= limit("nodes"):
+            raise BadInput(f"nodes: a cell has at most {limit('nodes')}, with inputs and output")
+        ops = {_up(p, before): o for p, o in ops.items()}
+        links = [(_up(s, before), _up(t, before)) for s, t in edges(document)]
+        return with_core(document, _cell(new, count + 1, ops, links))
+    gone = before - 1
+    kept = {_down(p, gone): o for p, o in ops.items() if gone not in (p if isinstance(p, tuple) else (p,))}
+    links = [(_down(s, gone), _down(t, gone)) for s, t in edges(document) if gone not in (s, t)]
+    return with_core(document, _cell(new, count - 1, kept, links))
+
+
+def _up(place: Any, at: int) -> Any:
+    """A place after a node came in at a number."""
+    return tuple(_up(n, at) for n in place) if isinstance(place, tuple) else place + (place >= at)
+
+
+def _down(place: Any, at: int) -> Any:
+    """A place after the node of a number went."""
+    return tuple(_down(n, at) for n in place) if isinstance(place, tuple) else place - (place > at)
 
 
 # What is missing ---------------------------------------------------------------------------------------
@@ -362,7 +406,7 @@ def _faults_of_cell(document: Document) -> list[Fault]:
     count, links = nodes(document), edges(document)
     if not links:
         return [Fault("The cell has no edge. Drag from one box to another.")]
-    graph, first = graph_of(count, links), inputs(document)
+    graph, first = graph_of(count, [*links, *implied(document)]), inputs(document)
     ahead = set(range(first)).union(*(nx.descendants(graph, n) for n in range(first)))
     back = {count - 1} | nx.ancestors(graph, count - 1)
     out = []
@@ -380,6 +424,57 @@ def _faults_of_cell(document: Document) -> list[Fault]:
     return out
 
 
+# A product ---------------------------------------------------------------------------------------------
+
+
+def addable() -> list[str]:
+    """Spaces that add choices to any network: how it is trained, how many bits it has."""
+    return [n for n in ADDED if n in table("space") and "product" in table("space")]
+
+
+def _open(document: Document) -> Document:
+    """What a restriction is made of; the document itself where nothing is closed."""
+    return document["knobs"]["space"] if document.get("name") == "restrict" else document
+
+
+def added(document: Document) -> dict[str, Document]:
+    """What was added to the drawing, by name."""
+    inside = _open(document)
+    rest = inside["knobs"]["parts"][1:] if inside.get("name") == "product" else []
+    return {str(part["name"]): part for part in rest}
+
+
+def with_added(document: Document, parts: Mapping[str, Document]) -> Document:
+    """The drawing with these choices added, in their order; with none of them it stands alone.
+
+    Raises:
+        BadInput: they do not fit together.
+    """
+    first = core(document)
+    new = {"name": "product", "knobs": {"parts": [first, *parts.values()]}} if parts else first
+    from_json("space", new)
+    if document.get("name") != "restrict":
+        return new
+    return _still_closed({"name": "restrict", "knobs": {**document["knobs"], "space": new}})
+
+
+def add_part(document: Document, name: str) -> Document:
+    """With the choices of another space, at its defaults."""
+    return with_added(document, {**added(document), name: to_json(table("space")[name]())})
+
+
+def drop_part(document: Document, name: str) -> Document:
+    """Without them."""
+    return with_added(document, {n: p for n, p in added(document).items() if n != name})
+
+
+def set_part(document: Document, name: str, knob: str, value: Any) -> Document:
+    """With one knob of what was added changed."""
+    part = added(document)[name]
+    changed = {"name": name, "knobs": {**part["knobs"], knob: value}}
+    return with_added(document, {**added(document), name: changed})
+
+
 # A restriction -----------------------------------------------------------------------------------------
 
 
@@ -394,7 +489,7 @@ def shrink(document: Document, choice: str, values: Sequence[Value]) -> Document
     Raises:
         BadInput: no such choice or option, or nothing left open.
     """
-    inside = document["knobs"]["space"] if document.get("name") == "restrict" else document
+    inside = _open(document)
     space: Space = from_json("space", inside)
     options = {c.name: c.options for c in space.choices()}
     closed = {**allowed(document), choice: list(values)}

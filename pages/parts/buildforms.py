@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import Field
@@ -12,7 +13,7 @@ import streamlit as st
 
 from nascore.codec import from_json
 from nascore.errors import BadInput
-from nascore.kinds import knobs
+from nascore.kinds import knobs, summary
 from nascore.space import Space, size
 from nascore.tables import entry
 from nascore.view.tokens import op_label
@@ -23,7 +24,7 @@ from pages.parts.show import plain
 
 DRAWN = ("nodes", "edges", "ops")  # knobs of a cell that the drawing shows
 JOINS = {"sum": "Add", "mean": "Average", "concat": "Concatenate unused"}
-SHOWN_FIRST = ("combine", "ops_on", "inputs", "cells", "channels", "stages", "stem_stride")
+SHOWN_FIRST = ("combine", "ops_on", "cells", "channels", "stages", "stem_stride")
 MOST_OPTIONS = 40
 
 
@@ -54,7 +55,7 @@ def chosen(document: Document, place: Any, ops: tuple[str, ...]) -> None:
         offered(document),
         selection_mode="multi",
         key=key,
-        format_func=buildscene.look,
+        format_func=buildscene.looks(offered(document)),
         label_visibility="collapsed",
         on_change=functools.partial(_ticked, place, key),
     )
@@ -92,7 +93,7 @@ def everywhere(document: Document) -> None:
         offered(document),
         selection_mode="multi",
         key=key,
-        format_func=buildscene.look,
+        format_func=buildscene.looks(offered(document)),
         on_change=lambda: buildstate.change(
             lambda d: buildedit.tick_all(d, list(st.session_state.get(key) or [])), "picked"
         ),
@@ -123,14 +124,17 @@ def is_plain(hint: Any) -> bool:
     return not nested and not hasattr(hint, "__dataclass_fields__") and hint is not Space
 
 
-def widget(f: Field[Any], hint: Any, value: Any) -> None:
-    """One knob: it shows what the document says, and a change is an edit."""
+def widget(f: Field[Any], hint: Any, value: Any, part: str = "") -> None:
+    """One knob of the drawing or of an added part: it shows what the document says, a change is an edit."""
     label, about = JOINED.get(f.name, forms.sentence(forms.spoken(f.name))), f.metadata
-    key = f"build_knob_{f.name}"
+    key = f"build_knob_{part}_{f.name}" if part else f"build_knob_{f.name}"
     more: dict[str, Any] = {"help": plain(about["help"], 300) or None}
-    more["on_change"] = functools.partial(_set, f.name, key)
+    more["on_change"] = functools.partial(_set, f.name, key, part)
     options = about["options"] or (typing.get_args(hint) if typing.get_origin(hint) is Literal else ())
-    if options:
+    if f.name == "kinds":
+        on = buildstate.controlled(key, len(value) == 2)
+        st.toggle("A reducing cell of its own", key=on, **more)
+    elif options:
         st.selectbox(
             label,
             options,
@@ -160,15 +164,21 @@ def widget(f: Field[Any], hint: Any, value: Any) -> None:
 JOINED = {"combine": "Join what arrives"}
 
 
-def _set(name: str, key: str) -> None:
+def _set(name: str, key: str, part: str) -> None:
     value: Any = st.session_state.get(key)
     if value is None:
         return
     document = buildstate.current().document
-    before = buildedit.core(document)["knobs"].get(name)
+    inner = buildedit.added(document)[part] if part else buildedit.core(document)
+    before = inner["knobs"].get(name)
+    if name == "kinds":
+        value = ["normal", "reduce"] if value else ["cell"]
     if isinstance(before, list) and isinstance(value, str):
         value = [forms.plain_value(w.strip()) for w in value.split(",") if w.strip()]
-    buildstate.change(lambda d: checked(d, buildedit.set_knob(d, name, value)), "skeleton")
+    if part:
+        buildstate.change(lambda d: buildedit.set_part(d, part, name, value), "added")
+    else:
+        buildstate.change(lambda d: checked(d, buildedit.set_knob(d, name, value)), "skeleton")
 
 
 def checked(before: Document, after: Document) -> Document:
@@ -182,6 +192,35 @@ def checked(before: Document, after: Document) -> Document:
     return after
 
 
+def added(document: Document) -> None:
+    """Choices that any network can have besides its own: a product space."""
+    if not (names := buildedit.addable()):
+        return
+    here = buildedit.added(document)
+    title = (
+        f"Added choices: {', '.join(map(forms.spoken, here))}" if here else "Add recipe or bit-width choices"
+    )
+    with st.expander(title, icon=":material/add_box:", key="build-added"):
+        for name in names:
+            cls = entry("space", name)
+            st.toggle(
+                forms.sentence(forms.spoken(name)),
+                key=buildstate.controlled(f"build_with_{name}", name in here),
+                help=plain(summary(cls), 300),
+                on_change=functools.partial(_added, name, name in here),
+            )
+            hints = typing.get_type_hints(cls)
+            for f in knobs(cls) if name in here else ():
+                if is_plain(hints[f.name]):
+                    widget(f, hints[f.name], here[name]["knobs"].get(f.name), name)
+        refused("added")
+
+
+def _added(name: str, there: bool) -> None:
+    act = buildedit.drop_part if there else buildedit.add_part
+    buildstate.change(lambda d: act(d, name), "added")
+
+
 def closed(document: Document, space: Space) -> None:
     """Closing options of any choice: a restricted space."""
     inside = document["knobs"]["space"] if document.get("name") == "restrict" else document
@@ -193,7 +232,9 @@ def closed(document: Document, space: Space) -> None:
             st.markdown(":gray[The space has to be whole first.]")
             return
         choices = {c.name: c for c in base.choices()}
-        where = st.selectbox("Choice", list(choices), key="build_choice", format_func=lambda n: said(n, shut))
+        where = st.selectbox(
+            "Choice", list(choices), key="build_choice", format_func=lambda n: said(document, n, shut)
+        )
         if where is None:
             return
         options = choices[where].options
@@ -224,9 +265,11 @@ def closed(document: Document, space: Space) -> None:
         refused("closed")
 
 
-def said(name: str, shut: Mapping[str, Any]) -> str:
-    """A choice as the list shows it."""
+def said(document: Document, name: str, shut: Mapping[str, Any]) -> str:
+    """A choice as the list shows it: `input to 1` for an edge of a cell."""
     words = name.replace("_", " ").replace(".", ": ")
+    if buildedit.is_cell(document) and (edge := re.fullmatch(r"edge_(\d+)_(\d+)", name)):
+        words = buildedit.spoken(document, (int(edge[2]), int(edge[1])))
     return f"{words} ({len(shut[name])} open)" if name in shut else words
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from nascore.graph import Edge, Graph, Node, live_edges
-from nascore.view import scene, words
+from nascore.view import scene
 from nascore.view.marks import Scene
 from nascore.view.tokens import LIVE, OPS, op_key, op_label
 from pages.parts import buildedit
 from pages.parts.buildedit import Document
 
+OFFICIAL = ("nor_conv_1x1", "nor_conv_3x3", "max_pool_3x3")  # keep the short name
 DIGITS = 15  # a count with more digits is written as a power of ten
 
 
@@ -41,17 +43,27 @@ def graph(document: Document) -> Graph:
     ids = tuple((str(s), str(t)) for s, t in links)
     carries = tuple(on_nodes or any(o != "none" for o in ops.get(e, ())) for e in links)
     firsts = [str(i) for i in range(buildedit.inputs(document))]
-    alive = [live_edges(ids, carries, first, str(count - 1)) for first in firsts]
-    live = [any(a) for a in zip(*alive, strict=True)] if links else []
+    last, implied = count - 1, buildedit.implied(document)
+    ends = {*range(buildedit.inputs(document)), last}
+    every = (*ids, *((str(s), str(t)) for s, t in implied))
+    passes = (*carries, *(True for _ in implied))
+    alive = [live_edges(every, passes, first, str(last)) for first in firsts]
+    live = [any(a) for a in zip(*alive, strict=True)][: len(links)] if links else []
     boxes = tuple(
-        Node(str(n), buildedit.label(document, n), candidates(ops[n]) if on_nodes and n in ops else "")
+        Node(str(n), buildedit.label(document, n), said(ops, n) if n not in ends else "input" * (n != last))
         for n in range(count)
     )
-    lines = tuple(
+    drawn = tuple(
         Edge(s, t, "" if on_nodes else candidates(ops[e]), "", 0, 0, not on)
         for (s, t), e, on in zip(ids, links, live, strict=True)
     )
-    return Graph(boxes, lines)
+    more = tuple(Edge(str(s), str(t), "concat") for s, t in implied)
+    return Graph(boxes, (*drawn, *more))
+
+
+def said(ops: dict[Any, tuple[str, ...]], node: int) -> str:
+    """What a box says of its operations, where they sit on boxes."""
+    return candidates(ops[node]) if node in ops else ""
 
 
 def candidates(ops: tuple[str, ...]) -> str:
@@ -69,9 +81,8 @@ def look(op: str) -> str:
     return OPS[op_key(op)]["label"] if op_key(op) in OPS else op.replace("_", " ")
 
 
-def cost(metric: str, low: float, high: float) -> str:
-    """A range of a cost with its unit: `73.3 k to 1.53 M`."""
-    unit = "multiply-adds" if metric == "flops" else ""
-    if low == high:
-        return words.compact(low, unit)
-    return f"{words.compact(low)} to {words.compact(high, unit)}"
+def looks(ops: Iterable[str]) -> Callable[[str], str]:
+    """Names of these operations; two that people call the same are told apart by their full names."""
+    names = {o: look(o) for o in ops}
+    said = list(names.values())
+    return lambda o: f"{look(o)} ({o})" if said.count(look(o)) > 1 and o not in OFFICIAL else look(o)

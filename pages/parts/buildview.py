@@ -142,8 +142,8 @@ def sample(space: Space, shape: Shape, arch: Arch, i: int) -> None:
     network = space.graph(arch, shape)
     name = key(space, arch)
     graph(pictured(network, name), key=f"build_sample_{i}", height=110)
-    costs = f"{words.compact(network.params)} params, {words.compact(network.flops, 'multiply-adds')}"
-    st.markdown(f":small[:gray[{plain(costs)}]]")
+    costs = (f"{words.compact(network.params)} params", words.compact(network.flops, "multiply-adds"))
+    st.markdown("  \n".join(f":small[:gray[{plain(c)}]]" for c in costs))
     if len(text := dumps(arch_to_json(space, arch))) <= MAX_TEXT:
         links.link(links.ARCHITECTURE, "Open", "account_tree", arch=text)
 

@@ -109,8 +109,9 @@ def test_closing_options_restricts_and_opening_all_ends_it() -> None:
     assert size(from_json("space", small)) == 2 * 5**5
     every = list(Nasbench201().choices()[0].options)
     assert buildedit.shrink(small, "edge_1_0", every) == document
-    gone = buildedit.remove(small, "edge-0-1")
-    assert gone["name"] == "cell"
+    assert buildedit.remove(small, "edge-0-3")["name"] == "restrict"
+    other = buildedit.shrink(document, "edge_3_0", ["none", "skip_connect"])
+    assert buildedit.remove(other, "edge-0-3")["name"] == "cell"  # the choice is gone, and so is its closing
 
 
 @pytest.mark.parametrize(
