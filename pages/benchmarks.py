@@ -13,10 +13,10 @@ from pages.parts import (
     benchdata,
     benchimport,
     benchlist,
+    benchmake,
     benchmore,
     benchplots,
     errors,
-    links,
     show,
 )
 from pages.parts.benchask import Asked
@@ -70,13 +70,7 @@ def controls(table: Table, every: list[Table], asked: Asked) -> None:
         )
         benchask.open_filters(asked)
         benchimport.button()
-        make_one()
-
-
-def make_one() -> None:
-    """The way to a table of one's own: a search that judges every class of equal networks, several times."""
-    spec = '{"v":1,"strategy":"exhaustive","budget":{"evaluations":0,"seconds":36000},"title":"My benchmark"}'
-    links.link(links.SEARCH, "Make", "add", spec=spec)
+        benchmake.button()
 
 
 def what_takes_all(asked: Asked) -> str:
@@ -127,10 +121,11 @@ page_setup("Benchmarks")
 show.head("Benchmarks", "What is in this table, and what makes a cell good?", HOW)
 tables = [t for t in benchdata.every() if t.metrics and t.rows]
 benchimport.at_work()
+benchmake.at_work()
 table = opened(tables) if tables else None
 if not tables:
     benchimport.button()
-    make_one()
+    benchmake.button()
     show.empty(
         "scatter_plot",
         "There is no table yet.",
