@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nascore.space import Arch
 
 PROBES, LIMIT_SECONDS, ENOUGH = 16, 120.0, 5
+CLOCK = "simulated_seconds"
 MEASURED, EARLIER = "measured on this machine", "from an earlier run"
 
 
@@ -149,6 +150,8 @@ def _spent(spec: RunSpec, each: float, found: dict[str, Any]) -> float:
         ends.append(budget.evaluations * each)
     if budget.epochs and epochs:
         ends.append(budget.epochs / epochs * each)
+    if budget.simulated_seconds and (simulated := float(found.get("simulated_per_evaluation") or 0.0)):
+        ends.append(budget.simulated_seconds / simulated * each)
     return min(ends, default=0.0)
 
 
@@ -164,10 +167,11 @@ def remember(spec: RunSpec, seconds: float, startup: float, tried: list[Tried]) 
     """Keeps what a whole run took: seconds between its start and its end, and those before its start."""
     if len(tried) >= ENOUGH:
         epochs = sum(t.spent.get("epochs", 0.0) for t in tried) / len(tried)
-        _keep(mark_of(spec), seconds / len(tried), startup, EARLIER, epochs)
+        simulated = sum(t.spent.get(CLOCK, 0.0) for t in tried) / len(tried)
+        _keep(mark_of(spec), seconds / len(tried), startup, EARLIER, epochs, simulated)
 
 
-def _keep(mark: str, each: float, startup: float, source: str, epochs: float) -> None:
+def _keep(mark: str, each: float, startup: float, source: str, epochs: float, simulated: float = 0.0) -> None:
     file = _file(mark)
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_suffix(f".{os.getpid()}.tmp")
@@ -176,6 +180,7 @@ def _keep(mark: str, each: float, startup: float, source: str, epochs: float) ->
         "startup_seconds": startup,
         "source": source,
         "epochs_per_evaluation": epochs,
+        "simulated_per_evaluation": simulated,
     }
     aside.write_text(json.dumps(found))
     aside.replace(file)
@@ -191,14 +196,16 @@ def measure(spec: RunSpec, since: float) -> None:
     import torch
 
     from nascore.device import resolve
+    from nascore.problem import Budget
 
     torch.set_num_threads(1)
-    problem = spec.problem(device=resolve(spec.device))
+    endless = replace(spec, budget=Budget(evaluations=0))  # a small budget must not end the measurement
+    problem = endless.problem(device=resolve(spec.device))
     n = min(PROBES, spec.budget.evaluations or PROBES)
     archs = [tuple(int(i) for i in a) for a in problem.sample(n, "estimate")]
     startup = time.monotonic() - since
     each, epochs = _per_arch(problem, archs)
-    _keep(mark_of(spec), each, startup, MEASURED, epochs)
+    _keep(mark_of(spec), each, startup, MEASURED, epochs, _simulated(problem, archs))
 
 
 def _per_arch(problem: Problem, archs: list[Arch]) -> tuple[float, float]:
@@ -216,6 +223,14 @@ def _per_arch(problem: Problem, archs: list[Arch]) -> tuple[float, float]:
     # a judge that keeps its trainings needs one more epoch for the second answer, one that does not needs two
     step = second if second < 1.5 * first else second - first
     return (first + (epochs - 1) * step) / len(archs), float(epochs)
+
+
+def _simulated(problem: Problem, archs: list[Arch]) -> float:
+    """Simulated seconds of one evaluation; 0 where the judge has no such clock."""
+    if not getattr(problem.evaluator, "simulates", False):
+        return 0.0
+    tried = [t for t in problem.evaluator.evaluate(archs, problem) if isinstance(t, Tried)]
+    return sum(t.spent.get(CLOCK, 0.0) for t in tried) / max(len(tried), 1)
 
 
 def _timed(problem: Problem, judge: Any, archs: list[Arch]) -> float:

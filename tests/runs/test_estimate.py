@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nascore.problem import Budget
 from nascore.runs import estimate, launch
 from nascore.runs.spec import open_spec
 from tests.runs.toy_parts import finish, spec
@@ -32,6 +35,31 @@ def test_seconds_of_the_budget_bound_the_total(home: Path) -> None:
     estimate._keep(estimate.mark_of(spec(8)), 2.0, 1.0, estimate.MEASURED, 1.0)
     assert estimate.ready(spec(100)).total_seconds == 201.0
     assert estimate.ready(spec(100, budget={"evaluations": 100, "seconds": 10})).total_seconds == 11.0
+
+
+def test_a_budget_of_simulated_seconds_alone_bounds_the_total(home: Path) -> None:
+    mark = estimate.mark_of(spec(8))
+    estimate._keep(mark, 2.0, 1.0, estimate.MEASURED, 1.0, simulated=50.0)
+    alone, both = (replace(spec(8), budget=Budget(n, simulated_seconds=500.0)) for n in (0, 3))
+    assert estimate.ready(alone).total_seconds == 21.0
+    assert estimate.ready(both).total_seconds == 7.0
+
+
+def test_a_search_on_a_table_is_measured_with_its_simulated_clock(home: Path) -> None:
+    asked = [
+        "evaluator=tabular", "strategy=random_search", "budget.evaluations=0",
+        "budget.simulated_seconds=0.01",
+    ]  # fmt: skip
+    small = open_spec("quick", asked)
+    estimate.measure(small, time.monotonic())  # less than one evaluation takes, and measured all the same
+    large = open_spec("quick", [*asked[:3], "budget.simulated_seconds=100000"])
+    least, most = estimate.ready(small), estimate.ready(large)
+    assert least is not None
+    assert most is not None
+    assert most.total_seconds - most.startup_seconds == pytest.approx(
+        1e7 * (least.total_seconds - least.startup_seconds), rel=1e-3
+    )
+    assert most.total_seconds > most.startup_seconds
 
 
 def test_a_damaged_answer_is_as_none(home: Path) -> None:
