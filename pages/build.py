@@ -8,6 +8,7 @@ from nascore.errors import AppError
 from pages.parts import (
     arch,
     buildcount,
+    builddoc,
     buildedit,
     buildforms,
     buildstages,
@@ -31,9 +32,9 @@ def body(draft: buildstate.Draft) -> None:
     """The draft: drawing and samples at the left, counts and knobs at the right."""
     document = draft.document
     faults = buildedit.faults(document)
-    drawn = buildedit.made(document)
+    drawn = builddoc.made(document)
     space = None if faults else drawn
-    part = buildstate.picked(document) if buildedit.is_cell(document) else None
+    part = buildstate.picked(document) if builddoc.is_cell(document) else None
     shape, data = arch.shape_of("")
     about = f"Counted for a {arch.pixels(shape)} and {shape.classes} classes, {data}."
     seed = int(st.session_state.get("build_seed", 0))
@@ -41,12 +42,12 @@ def body(draft: buildstate.Draft) -> None:
     draftbar.bar(draft, space)
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
-        if buildedit.is_stages(document):
+        if builddoc.is_stages(document):
             buildstages.tools(document)
         buildview.tools(draft, part)
-        if buildedit.is_cell(document):
+        if builddoc.is_cell(document):
             buildview.drawing(draft, part, faults)
-        elif buildedit.is_stages(document):
+        elif builddoc.is_stages(document):
             buildstages.drawing(draft, space, shape, faults)
         if drawn is not None and not isinstance(found, str):
             buildview.samples(drawn, shape, found, seed)
@@ -56,9 +57,9 @@ def body(draft: buildstate.Draft) -> None:
             buildcount.card(drawn, shape, about, found)
         elif found:
             st.markdown(f":red-badge[:material/block: empty] {show.plain(found, 300)}")
-        if buildedit.is_cell(document):
+        if builddoc.is_cell(document):
             buildforms.picked(document, part)
-        elif buildedit.is_stages(document):
+        elif builddoc.is_stages(document):
             buildstages.panel(document)
         draftbar.use(draft, space, faults)
         if drawn is not None:

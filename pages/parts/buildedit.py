@@ -1,13 +1,12 @@
-"""Edits of a space in the making: each is a function from document to document, none knows the browser.
+"""Edits of a cell in the making: each is a function from document to document, none knows the browser.
 
-The document is the space's JSON, `{"name": ..., "knobs": {...}}`, with every knob written out. While it is
-edited it may be no space yet: an edge without operations, a node on no path. `faults` says what is missing.
+While it is edited, a document may be no space yet: an edge without operations, a node on no path.
+`faults` says what is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,11 @@ import networkx as nx
 from nascore.codec import from_json, to_json
 from nascore.errors import BadInput
 from nascore.kinds import knobs
-from nascore.space import Space, Value, restrict
 from nascore.tables import table
+from pages.parts import builddoc
+from pages.parts.builddoc import Document
 
-Document = dict[str, Any]
 Pair = tuple[int, int]
-DRAWABLE = ("cell", "stages")  # spaces that are data: what is drawn here
-ADDED = ("training", "quant")  # spaces that add choices to any network
-WRAPS = {"restrict": "space", "product": "parts"}  # where the space inside stands
 
 
 @dataclass(frozen=True)
@@ -40,89 +36,24 @@ def blank() -> Document:
     return {"name": "cell", "knobs": {**knobs, "nodes": 2, "edges": [], "ops": []}}
 
 
-def preset(name: str) -> Document:
-    """A space by its name, as a drawing where it is one: the cell or the stages behind it, else itself."""
-    space: Space = table("space")[name]()
-    kinds = tuple(table("space")[n] for n in DRAWABLE if n in table("space"))
-    told = (getattr(space, n) for n, value in vars(type(space)).items() if isinstance(value, property))
-    return whole(to_json(next((d for d in told if isinstance(d, kinds)), space)))
-
-
-def core(document: Document) -> Document:
-    """The drawing inside: what a restriction or a product is made of."""
-    while (field := WRAPS.get(str(document.get("name")))) is not None:
-        inner = document["knobs"][field]
-        document = inner[0] if isinstance(inner, list) else inner
-    return document
-
-
-def with_core(document: Document, new: Document) -> Document:
-    """The document with another drawing inside; what was closed and is no more there is forgotten."""
-    field = WRAPS.get(str(document.get("name")))
-    if field is None:
-        return new
-    inner = document["knobs"][field]
-    first = with_core(inner[0] if isinstance(inner, list) else inner, new)
-    changed = [first, *inner[1:]] if isinstance(inner, list) else first
-    out = {"name": document["name"], "knobs": {**document["knobs"], field: changed}}
-    return _still_closed(out) if document["name"] == "restrict" else out
-
-
-def _still_closed(document: Document) -> Document:
-    """A restriction without the choices and options that its space has no more."""
-    inside = document["knobs"]["space"]
-    space = made(inside)
-    if space is None:
-        return document
-    known = {c.name: c.options for c in space.choices()}
-    allowed = {
-        n: [v for v in values if v in known[n]]
-        for n, values in document["knobs"]["allowed"].items()
-        if n in known
-    }
-    allowed = {n: v for n, v in allowed.items() if v and len(v) < len(known[n])}
-    return {"name": "restrict", "knobs": {"space": inside, "allowed": allowed}} if allowed else inside
-
-
-def made(document: Document) -> Space | None:
-    """The space of a document; None where it is none yet."""
-    try:
-        return from_json("space", document)
-    except BadInput:
-        return None
-
-
-def is_cell(document: Document) -> bool:
-    """Whether a cell is drawn."""
-    return core(document).get("name") == "cell"
-
-
-def is_stages(document: Document) -> bool:
-    """Whether stages are drawn."""
-    return core(document).get("name") == "stages"
-
-
-# A cell ------------------------------------------------------------------------------------------------
-
-
 def edges(document: Document) -> list[Pair]:
     """(source, target) of each edge of the cell."""
-    return [(int(s), int(t)) for s, t in core(document)["knobs"]["edges"]]
+    return [(int(s), int(t)) for s, t in builddoc.core(document)["knobs"]["edges"]]
 
 
 def nodes(document: Document) -> int:
     """How many nodes the cell has."""
-    return int(core(document)["knobs"]["nodes"])
+    return int(builddoc.core(document)["knobs"]["nodes"])
 
 
 def inputs(document: Document) -> int:
     """How many of the first nodes are inputs."""
-    return int(core(document)["knobs"].get("inputs", 1))
+    return int(builddoc.core(document)["knobs"].get("inputs", 1))
 
 
 def on_nodes(document: Document) -> bool:
     """Whether operations sit on nodes."""
-    return core(document)["knobs"].get("ops_on", "edges") == "nodes"
+    return builddoc.core(document)["knobs"].get("ops_on", "edges") == "nodes"
 
 
 def places(document: Document) -> list[Any]:
@@ -134,7 +65,7 @@ def places(document: Document) -> list[Any]:
 
 def operations(document: Document) -> dict[Any, tuple[str, ...]]:
     """Place -> its candidate operations."""
-    found, at = core(document)["knobs"]["ops"], places(document)
+    found, at = builddoc.core(document)["knobs"]["ops"], places(document)
     lists = [found[0]] * len(at) if len(found) == 1 else found
     return {p: tuple(lists[i]) if i < len(lists) else () for i, p in enumerate(at)}
 
@@ -142,7 +73,7 @@ def operations(document: Document) -> dict[Any, tuple[str, ...]]:
 def implied(document: Document) -> list[Pair]:
     """Edges that a concatenation means where none is drawn into the output: from all that nothing uses."""
     links, last = edges(document), nodes(document) - 1
-    if core(document)["knobs"].get("combine") != "concat" or any(t == last for _, t in links):
+    if builddoc.core(document)["knobs"].get("combine") != "concat" or any(t == last for _, t in links):
         return []
     used = {s for s, _ in links}
     return [(n, last) for n in range(inputs(document), last) if n not in used]
@@ -182,7 +113,7 @@ def _cell(
     document: Document, count: int, ops: Mapping[Any, Sequence[str]], links: Iterable[Pair]
 ) -> Document:
     """The document with these nodes, edges in the order of targets and sources, and operations."""
-    inner = core(document)
+    inner = builddoc.core(document)
     links = sorted(links, key=lambda e: (e[1], e[0]))
     new = {**inner["knobs"], "nodes": count, "edges": [list(e) for e in links]}
     out = {"name": "cell", "knobs": new}
@@ -190,7 +121,7 @@ def _cell(
     lists = [list(ops.get(p, usual)) for p in places(out)]
     same = lists and all(x == lists[0] for x in lists)
     new["ops"] = [lists[0]] if same else lists
-    return with_core(document, out)
+    return builddoc.with_core(document, out)
 
 
 def _usual(ops: Mapping[Any, Sequence[str]]) -> tuple[str, ...]:
@@ -352,18 +283,20 @@ def limit(name: str) -> int:
 
 def set_knob(document: Document, name: str, value: Any) -> Document:
     """The drawing with one knob changed; what it asks of edges and operations follows."""
-    inner = core(document)
+    inner = builddoc.core(document)
     new = {"name": inner["name"], "knobs": {**inner["knobs"], name: value}}
     if name == "inputs":
         return _with_inputs(document, new)
     if name == "ops_on":
         usual = _usual(operations(document))
-        return with_core(document, _cell(new, nodes(document), dict.fromkeys(places(new), usual), edges(new)))
-    return with_core(document, new)
+        return builddoc.with_core(
+            document, _cell(new, nodes(document), dict.fromkeys(places(new), usual), edges(new))
+        )
+    return builddoc.with_core(document, new)
 
 
 def _with_inputs(document: Document, new: Document) -> Document:
-    """A cell with one more or less input: a new one stands behind the old, a lost one takes its edges along."""
+    """A cell with one more or less input: a new one is the last of them, a lost one takes its edges along."""
     before, now = inputs(document), inputs(new)
     ops, count = operations(document), nodes(document)
     if now > before:
@@ -371,11 +304,11 @@ def _with_inputs(document: Document, new: Document) -> Document:
             raise BadInput(f"nodes: a cell has at most {limit('nodes')}, with inputs and output")
         ops = {_up(p, before): o for p, o in ops.items()}
         links = [(_up(s, before), _up(t, before)) for s, t in edges(document)]
-        return with_core(document, _cell(new, count + 1, ops, links))
+        return builddoc.with_core(document, _cell(new, count + 1, ops, links))
     gone = before - 1
     kept = {_down(p, gone): o for p, o in ops.items() if gone not in (p if isinstance(p, tuple) else (p,))}
     links = [(_down(s, gone), _down(t, gone)) for s, t in edges(document) if gone not in (s, t)]
-    return with_core(document, _cell(new, count - 1, kept, links))
+    return builddoc.with_core(document, _cell(new, count - 1, kept, links))
 
 
 def _up(place: Any, at: int) -> Any:
@@ -388,12 +321,9 @@ def _down(place: Any, at: int) -> Any:
     return tuple(_down(n, at) for n in place) if isinstance(place, tuple) else place - (place > at)
 
 
-# What is missing ---------------------------------------------------------------------------------------
-
-
 def faults(document: Document) -> list[Fault]:
     """All that keeps the document from being a space that can be searched; empty where nothing does."""
-    found = _faults_of_cell(document) if is_cell(document) else []
+    found = _faults_of_cell(document) if builddoc.is_cell(document) else []
     if not found:
         try:
             from_json("space", document)
@@ -422,87 +352,3 @@ def _faults_of_cell(document: Document) -> list[Fault]:
             part = f"edge-{place[0]}-{place[1]}" if isinstance(place, tuple) else f"node-{place}"
             out.append(Fault(f"{spoken(document, place)} has no operation. Tick at least one.", part))
     return out
-
-
-# A product ---------------------------------------------------------------------------------------------
-
-
-def addable() -> list[str]:
-    """Spaces that add choices to any network: how it is trained, how many bits it has."""
-    return [n for n in ADDED if n in table("space") and "product" in table("space")]
-
-
-def _open(document: Document) -> Document:
-    """What a restriction is made of; the document itself where nothing is closed."""
-    return document["knobs"]["space"] if document.get("name") == "restrict" else document
-
-
-def added(document: Document) -> dict[str, Document]:
-    """What was added to the drawing, by name."""
-    inside = _open(document)
-    rest = inside["knobs"]["parts"][1:] if inside.get("name") == "product" else []
-    return {str(part["name"]): part for part in rest}
-
-
-def with_added(document: Document, parts: Mapping[str, Document]) -> Document:
-    """The drawing with these choices added, in their order; with none of them it stands alone.
-
-    Raises:
-        BadInput: they do not fit together.
-    """
-    first = core(document)
-    new = {"name": "product", "knobs": {"parts": [first, *parts.values()]}} if parts else first
-    from_json("space", new)
-    if document.get("name") != "restrict":
-        return new
-    return _still_closed({"name": "restrict", "knobs": {**document["knobs"], "space": new}})
-
-
-def add_part(document: Document, name: str) -> Document:
-    """With the choices of another space, at its defaults."""
-    return with_added(document, {**added(document), name: to_json(table("space")[name]())})
-
-
-def drop_part(document: Document, name: str) -> Document:
-    """Without them."""
-    return with_added(document, {n: p for n, p in added(document).items() if n != name})
-
-
-def set_part(document: Document, name: str, knob: str, value: Any) -> Document:
-    """With one knob of what was added changed."""
-    part = added(document)[name]
-    changed = {"name": name, "knobs": {**part["knobs"], knob: value}}
-    return with_added(document, {**added(document), name: changed})
-
-
-# A restriction -----------------------------------------------------------------------------------------
-
-
-def allowed(document: Document) -> dict[str, list[Value]]:
-    """Choice -> options that stay open, where some are closed."""
-    return dict(document["knobs"]["allowed"]) if document.get("name") == "restrict" else {}
-
-
-def shrink(document: Document, choice: str, values: Sequence[Value]) -> Document:
-    """A choice with only some options open; with all of them the restriction on it ends.
-
-    Raises:
-        BadInput: no such choice or option, or nothing left open.
-    """
-    inside = _open(document)
-    space: Space = from_json("space", inside)
-    options = {c.name: c.options for c in space.choices()}
-    closed = {**allowed(document), choice: list(values)}
-    restrict(space, closed)
-    closed = {n: v for n, v in closed.items() if len(v) < len(options[n])}
-    return {"name": "restrict", "knobs": {"space": inside, "allowed": closed}} if closed else inside
-
-
-def whole(document: Document) -> Document:
-    """The document of a space with every knob written out.
-
-    Raises:
-        BadInput: it is no space.
-    """
-    space = from_json("space", document)
-    return deepcopy(to_json(space))

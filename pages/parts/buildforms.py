@@ -17,8 +17,8 @@ from nascore.kinds import knobs, summary
 from nascore.space import Space, size
 from nascore.tables import entry
 from nascore.view.tokens import op_label
-from pages.parts import buildedit, buildscene, buildstate, forms
-from pages.parts.buildedit import Document
+from pages.parts import builddoc, buildedit, buildscene, buildstate, forms
+from pages.parts.builddoc import Document
 from pages.parts.buildview import refused
 from pages.parts.show import plain
 
@@ -102,7 +102,7 @@ def everywhere(document: Document) -> None:
 
 def skeleton(document: Document) -> None:
     """Knobs of the drawing that are numbers or words: how inputs join, cells, channels, stages."""
-    inner = buildedit.core(document)
+    inner = builddoc.core(document)
     cls = entry("space", inner["name"])
     hints = typing.get_type_hints(cls)
     shown = [f for f in knobs(cls) if f.name not in DRAWN and is_plain(hints[f.name])]
@@ -169,14 +169,14 @@ def _set(name: str, key: str, part: str) -> None:
     if value is None:
         return
     document = buildstate.current().document
-    inner = buildedit.added(document)[part] if part else buildedit.core(document)
+    inner = builddoc.added(document)[part] if part else builddoc.core(document)
     before = inner["knobs"].get(name)
     if name == "kinds":
         value = ["normal", "reduce"] if value else ["cell"]
     if isinstance(before, list) and isinstance(value, str):
         value = [forms.plain_value(w.strip()) for w in value.split(",") if w.strip()]
     if part:
-        buildstate.change(lambda d: buildedit.set_part(d, part, name, value), "added")
+        buildstate.change(lambda d: builddoc.set_part(d, part, name, value), "added")
     else:
         buildstate.change(lambda d: checked(d, buildedit.set_knob(d, name, value)), "skeleton")
 
@@ -187,16 +187,16 @@ def checked(before: Document, after: Document) -> Document:
     Raises:
         BadInput: it does not.
     """
-    if buildedit.made(before) is not None:
+    if builddoc.made(before) is not None:
         from_json("space", after)
     return after
 
 
 def added(document: Document) -> None:
     """Choices that any network can have besides its own: a product space."""
-    if not (names := buildedit.addable()):
+    if not (names := builddoc.addable()):
         return
-    here = buildedit.added(document)
+    here = builddoc.added(document)
     title = (
         f"Added choices: {', '.join(map(forms.spoken, here))}" if here else "Add recipe or bit-width choices"
     )
@@ -217,15 +217,15 @@ def added(document: Document) -> None:
 
 
 def _added(name: str, there: bool) -> None:
-    act = buildedit.drop_part if there else buildedit.add_part
+    act = builddoc.drop_part if there else builddoc.add_part
     buildstate.change(lambda d: act(d, name), "added")
 
 
 def closed(document: Document, space: Space) -> None:
     """Closing options of any choice: a restricted space."""
     inside = document["knobs"]["space"] if document.get("name") == "restrict" else document
-    base = buildedit.made(inside)
-    shut = buildedit.allowed(document)
+    base = builddoc.made(inside)
+    shut = builddoc.allowed(document)
     title = f"Close options ({len(shut)} choices closed in part)" if shut else "Close options"
     with st.expander(title, icon=":material/filter_alt:", key="build-closed"):
         if base is None:
@@ -268,7 +268,7 @@ def closed(document: Document, space: Space) -> None:
 def said(document: Document, name: str, shut: Mapping[str, Any]) -> str:
     """A choice as the list shows it: `input to 1` for an edge of a cell."""
     words = name.replace("_", " ").replace(".", ": ")
-    if buildedit.is_cell(document) and (edge := re.fullmatch(r"edge_(\d+)_(\d+)", name)):
+    if builddoc.is_cell(document) and (edge := re.fullmatch(r"edge_(\d+)_(\d+)", name)):
         words = buildedit.spoken(document, (int(edge[2]), int(edge[1])))
     return f"{words} ({len(shut[name])} open)" if name in shut else words
 
@@ -279,6 +279,6 @@ def _closed(choice: str, key: str) -> None:
     def edit(document: Document) -> Document:
         if not values:
             raise BadInput(f"{choice}: one option has to stay open")
-        return buildedit.shrink(document, choice, values)
+        return builddoc.shrink(document, choice, values)
 
     buildstate.change(edit, "closed")

@@ -10,7 +10,7 @@ from nascore.view import scene
 from nascore.view.marks import Scene
 from nascore.view.tokens import LIVE, OPS, op_key, op_label
 from pages.parts import buildedit
-from pages.parts.buildedit import Document
+from pages.parts.builddoc import Document
 
 OFFICIAL = ("nor_conv_1x1", "nor_conv_3x3", "max_pool_3x3")  # keep the short name
 DIGITS = 15  # a count with more digits is written as a power of ten

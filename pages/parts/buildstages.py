@@ -16,7 +16,8 @@ from nascore.task import Shape
 from nascore.view import scene
 from nascore.view.tokens import LIVE
 from pages.parts import buildstate, forms, stageedit
-from pages.parts.buildedit import Document, Fault
+from pages.parts.builddoc import Document
+from pages.parts.buildedit import Fault
 from pages.parts.buildview import VALID, refused
 from pages.parts.graph import graph
 from pages.parts.show import badge, plain

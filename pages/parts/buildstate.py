@@ -14,8 +14,8 @@ import streamlit as st
 from nascore.errors import AppError, BadInput, Busy
 from nascore.runs import drafts
 from nascore.runs.drafts import Draft
-from pages.parts import buildedit
-from pages.parts.buildedit import Document
+from pages.parts import builddoc, buildedit
+from pages.parts.builddoc import Document
 
 OPEN, SAID, DONE, COPY = "build_open", "build_said", "build_done", "build_copy"
 NUMBERED = "build_numbered"  # the change since which nodes have had their numbers
@@ -108,7 +108,7 @@ def _keep(draft: Draft) -> None:
 
 def _same_numbers(a: Document, b: Document) -> bool:
     """Whether node numbers mean the same nodes in both: edges only came or only went."""
-    if not (buildedit.is_cell(a) and buildedit.is_cell(b)):
+    if not (builddoc.is_cell(a) and builddoc.is_cell(b)):
         return False
     old, new = set(buildedit.edges(a)), set(buildedit.edges(b))
     return buildedit.nodes(a) == buildedit.nodes(b) and (old <= new or new <= old)

@@ -16,8 +16,9 @@ from nascore.space import Arch, Space, key
 from nascore.task import Shape
 from nascore.view import scene, words
 from nascore.view.tokens import LIVE
-from pages.parts import buildedit, buildscene, buildstate, links
-from pages.parts.buildedit import Document, Fault
+from pages.parts import builddoc, buildedit, buildscene, buildstate, links
+from pages.parts.builddoc import Document
+from pages.parts.buildedit import Fault
 from pages.parts.graph import graph
 from pages.parts.show import badge, over, plain
 
@@ -47,7 +48,7 @@ def _remove() -> None:
 def tools(draft: Draft, part: str | None) -> None:
     """Buttons over the drawing: add, remove, connect by clicks, undo, redo."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="build-tools"):
-        if buildedit.is_cell(draft.document):
+        if builddoc.is_cell(draft.document):
             st.button(
                 "Add node",
                 icon=":material/add_circle:",
@@ -75,7 +76,7 @@ def tools(draft: Draft, part: str | None) -> None:
                 disabled=last,
                 on_click=functools.partial(_step, by),
             )
-        if buildedit.is_cell(draft.document):
+        if builddoc.is_cell(draft.document):
             st.toggle("Click to connect", key="build_connect", help="Click one box, then another.")
 
 

@@ -15,8 +15,9 @@ from nascore.runs import drafts
 from nascore.runs.drafts import Draft
 from nascore.space import ENUMERABLE, Space, size
 from nascore.tables import table
-from pages.parts import arch, buildedit, buildscene, buildstate, errors, links
-from pages.parts.buildedit import Document, Fault
+from pages.parts import arch, builddoc, buildedit, buildscene, buildstate, errors, links
+from pages.parts.builddoc import Document
+from pages.parts.buildedit import Fault
 from pages.parts.buildview import refused
 from pages.parts.show import plain
 
@@ -56,7 +57,7 @@ def presets() -> list[str]:
 
 def _from_preset() -> None:
     name = st.session_state["build_preset"]
-    buildstate.begin(lambda: buildedit.preset(name), f"{arch.named(name)} of mine")
+    buildstate.begin(lambda: builddoc.preset(name), f"{arch.named(name)} of mine")
 
 
 def listed() -> None:
@@ -79,9 +80,9 @@ def listed() -> None:
 
 def inside(document: Document) -> str:
     """What is drawn, in words: `a cell of 4 nodes`."""
-    if buildedit.is_cell(document):
+    if builddoc.is_cell(document):
         return f"a cell of {buildedit.nodes(document)} nodes"
-    return arch.named(str(buildedit.core(document).get("name", "")))
+    return arch.named(str(builddoc.core(document).get("name", "")))
 
 
 def imported() -> None:
@@ -121,7 +122,7 @@ def read(text: str | bytes) -> tuple[str, Document]:
     name = data.get("title") if isinstance(data, dict) else None
     if isinstance(data, dict) and "space" in data:
         data = data["space"]
-    return (name if isinstance(name, str) and name.strip() else "imported"), buildedit.whole(data)
+    return (name if isinstance(name, str) and name.strip() else "imported"), builddoc.whole(data)
 
 
 def export(draft: Draft, document: Document) -> str:
@@ -237,7 +238,7 @@ def compared(draft: Draft) -> None:
 
 def differences(a: Document, b: Document) -> list[str]:
     """What changes from one document to another, in sentences; empty where nothing does."""
-    spaces = [buildedit.made(d) for d in (a, b)]
+    spaces = [builddoc.made(d) for d in (a, b)]
     out = []
     if None not in spaces:
         sizes = [buildscene.big(size(s)) for s in spaces if s is not None]
@@ -250,7 +251,7 @@ def differences(a: Document, b: Document) -> list[str]:
             more, less = ([str(v) for v in x if v not in y] for x, y in ((new[n], old[n]), (old[n], new[n])))
             changes = [f"with {', '.join(more)}"] * bool(more) + [f"without {', '.join(less)}"] * bool(less)
             out += [f"{n}: now {' and '.join(changes)}"] * bool(changes)
-    knobs_a, knobs_b = buildedit.core(a)["knobs"], buildedit.core(b)["knobs"]
+    knobs_a, knobs_b = builddoc.core(a)["knobs"], builddoc.core(b)["knobs"]
     for n in dict.fromkeys([*knobs_a, *knobs_b]):
         was, now = knobs_a.get(n), knobs_b.get(n)
         if was != now and not isinstance(was, list) and not isinstance(now, list):

@@ -11,8 +11,8 @@ from typing import Any
 from nascore.codec import from_json
 from nascore.errors import BadInput
 from nascore.tables import table
-from pages.parts import buildedit
-from pages.parts.buildedit import Document
+from pages.parts import builddoc, buildedit
+from pages.parts.builddoc import Document
 
 MOST = 20  # stages
 
@@ -25,7 +25,7 @@ def kind() -> type[Any]:
 def stages(document: Document) -> list[dict[str, Any]]:
     """Every stage with all its settings written out."""
     normal = {f.name: _plain(f.default) for f in fields(kind()) if f.default is not MISSING}
-    return [{**normal, **stage} for stage in buildedit.core(document)["knobs"]["stages"]]
+    return [{**normal, **stage} for stage in builddoc.core(document)["knobs"]["stages"]]
 
 
 def _plain(value: Any) -> Any:
@@ -39,7 +39,7 @@ def _with(document: Document, new: Sequence[dict[str, Any]]) -> Document:
         BadInput: they are no space.
     """
     out = buildedit.set_knob(document, "stages", list(new))
-    from_json("space", buildedit.core(out))
+    from_json("space", builddoc.core(out))
     return out
 
 

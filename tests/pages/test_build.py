@@ -14,7 +14,7 @@ from nascore.runs import drafts
 from nascore.space import size
 from nascore.spaces.cell import Cell
 from nascore.spaces.nasbench201 import Nasbench201
-from pages.parts import buildedit, buildscene, draftbar
+from pages.parts import builddoc, buildedit, buildscene, draftbar
 from tests.pages.conftest import Open, asked, said
 from tests.pages.conftest import read as shown
 
@@ -97,20 +97,20 @@ def test_what_is_missing_is_said_of_its_part() -> None:
 
 
 def test_a_preset_is_opened_as_the_cell_behind_it() -> None:
-    document = buildedit.preset("nasbench201")
+    document = builddoc.preset("nasbench201")
     assert from_json("space", document) == Nasbench201().cell
     one = buildedit.tick(document, (0, 3), ("skip_connect", "nor_conv_3x3"))
     assert size(from_json("space", one)) == 5**5 * 2
 
 
 def test_closing_options_restricts_and_opening_all_ends_it() -> None:
-    document = buildedit.preset("nasbench201")
-    small = buildedit.shrink(document, "edge_1_0", ["none", "skip_connect"])
+    document = builddoc.preset("nasbench201")
+    small = builddoc.shrink(document, "edge_1_0", ["none", "skip_connect"])
     assert size(from_json("space", small)) == 2 * 5**5
     every = list(Nasbench201().choices()[0].options)
-    assert buildedit.shrink(small, "edge_1_0", every) == document
+    assert builddoc.shrink(small, "edge_1_0", every) == document
     assert buildedit.remove(small, "edge-0-3")["name"] == "restrict"
-    other = buildedit.shrink(document, "edge_3_0", ["none", "skip_connect"])
+    other = builddoc.shrink(document, "edge_3_0", ["none", "skip_connect"])
     assert buildedit.remove(other, "edge-0-3")["name"] == "cell"  # the choice is gone, and so is its closing
 
 
@@ -129,7 +129,7 @@ def test_counts_of_any_size_are_written_in_words(n: int, text: str) -> None:
 
 
 def test_versions_are_compared_in_sentences() -> None:
-    a = buildedit.preset("nasbench201")
+    a = builddoc.preset("nasbench201")
     b = buildedit.set_knob(buildedit.tick(a, (0, 1), OPS), "cells", 3)
     lines = draftbar.differences(a, b)
     assert "architectures: 15,625 became 9,375" in lines
@@ -147,11 +147,11 @@ def test_the_empty_page_says_how_to_begin_and_a_preset_opens(visit: Open) -> Non
     at.button(key="build_from").click().run()
     assert not at.exception
     assert at.metric[0].value == "15,625"
-    assert drafts.open_draft(asked(at, "space")).document == buildedit.preset("nasbench201")
+    assert drafts.open_draft(asked(at, "space")).document == builddoc.preset("nasbench201")
 
 
 def test_an_edit_is_kept_over_a_reload_and_undone(visit: Open) -> None:
-    draft = drafts.create(buildedit.preset("nasbench201"))
+    draft = drafts.create(builddoc.preset("nasbench201"))
     at = visit("build", space=draft.id)
     at.number_input(key="build_knob_cells").set_value(2).run()
     assert not at.exception
@@ -205,7 +205,7 @@ def test_a_wrong_file_is_refused_in_words(visit: Open, text: str, words: str) ->
 
 
 def test_an_exported_space_comes_back_and_a_link_makes_a_draft_of_ones_own(visit: Open) -> None:
-    document = buildedit.preset("nasbench201")
+    document = builddoc.preset("nasbench201")
     draft = drafts.create(document, "a <b>name</b>")
     name, found = draftbar.read(draftbar.export(draft, document))
     assert (name, found) == (draft.name, document)
