@@ -156,12 +156,14 @@ class Conv(nn.Conv2d):
         outputs: Axis | None = None,
         inputs: Axis | None = None,
         kernel: Axis | None = None,
+        stride: int = 0,
     ) -> Tensor:
         """(n, c, h, w) -> (n, outputs.full, ...) with the slices of all listed sizes superposed.
 
-        `c` is what comes in: `inputs` need only be given where its cover has not been applied before.
+        `c` is what comes in: `inputs` need only be given where its cover has not been applied before. A
+        `stride` other than 0 takes the place of the layer's own.
         """
-        if outputs is None and inputs is None and kernel is None:
+        if outputs is None and inputs is None and kernel is None and not stride:
             return super().forward(input)
         weight, groups = self.weight, self.groups
         count = outputs.full if outputs else self.out_channels
@@ -176,7 +178,7 @@ class Conv(nn.Conv2d):
             bias = None if bias is None else bias * c
         if inputs is not None and self.groups == 1 and (c := inputs.cover(weight)) is not None:
             weight = weight * c[None, :, None, None]
-        return F.conv2d(input, weight, bias, self.stride, padding, self.dilation, groups)
+        return F.conv2d(input, weight, bias, stride or self.stride, padding, self.dilation, groups)
 
     def _crop(self, weight: Tensor, kernel: Axis | None) -> tuple[Tensor, tuple[int, int]]:
         """The central part that the largest listed kernel needs, superposed, and its padding."""
@@ -264,7 +266,7 @@ class Norm(nn.BatchNorm2d):
 
 
 class LayerNorm(nn.LayerNorm):
-    """A layer norm over the last dimension; its features may be narrowed, its statistics weigh by the cover."""
+    """A layer norm over the last dimension; features may be narrowed, statistics weigh by the cover."""
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride] -- the same call without a size
         self,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import copy
 import fnmatch
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -64,13 +66,8 @@ class Supernet(nn.Module):
 
     def own(self, choice: str, option: int | None = None) -> list[nn.Parameter]:
         """The parameters that only this choice (or one option) uses; none where weights are entangled."""
-        mixed = [m for m in self.modules() if isinstance(m, Mixed) and m.choice == choice]
-        parts = [
-            m.ops if option is None else m.ops[str(option)]
-            for m in mixed
-            if option is None or str(option) in m.ops
-        ]
-        return [p for part in parts for p in part.parameters()]
+        parts = [m.owned(choice, option) for m in self.modules() if isinstance(m, Mixed | Joint)]
+        return [p for part in parts for module in part for p in module.parameters()]
 
 
 class Mixed(nn.Module):
@@ -93,6 +90,59 @@ class Mixed(nn.Module):
             raise BadInput(f"{self.choice}: option {missing[0]} is not part of this supernet")
         terms = [w * self.ops[str(i)](x) for i, w in zip(gate.options, gate.weights, strict=True)]
         return reduce(torch.add, terms)
+
+    def owned(self, choice: str, option: int | None) -> list[nn.Module]:
+        """The modules of a choice, or of one option."""
+        if choice != self.choice:
+            return []
+        return (
+            list(self.ops.values())
+            if option is None
+            else [m for i, m in self.ops.items() if i == str(option)]
+        )
+
+
+class Joint(nn.Module):
+    """Separate weights where several choices decide together: one module for each combination of options.
+
+    Attributes:
+        choices: name of each deciding choice; empty where there is one option (index 0).
+        ops: `"0_2_1"`, an option index of each -> module.
+    """
+
+    def __init__(self, choices: Sequence[str], options: Mapping[tuple[int, ...], nn.Module]) -> None:
+        super().__init__()
+        self.choices = tuple(choices)
+        self.ops = nn.ModuleDict({_joined(k): op for k, op in options.items()})
+
+    def taken(self, gates: Gates) -> list[tuple[tuple[int, ...], Tensor | float, nn.Module]]:
+        """Options, weight (the product of all) and module of each combination that the gates list.
+
+        Raises:
+            BadInput: an option is listed that this network has no weights for.
+        """
+        own = [gates[c] if c else None for c in self.choices]
+        each = [[(0, None)] if g is None else list(zip(g.options, g.weights, strict=True)) for g in own]
+        out = []
+        for row in itertools.product(*each):
+            options = tuple(i for i, _ in row)
+            if _joined(options) not in self.ops:
+                named = ", ".join(f"{c} {i}" for c, i in zip(self.choices, options, strict=True) if c)
+                raise BadInput(f"options {named} are not part of this supernet")
+            weight = math.prod((w for _, w in row if w is not None), start=1.0)
+            out.append((options, weight, self.ops[_joined(options)]))
+        return out
+
+    def owned(self, choice: str, option: int | None) -> list[nn.Module]:
+        """The modules of a choice, or of one option."""
+        if choice not in self.choices:
+            return []
+        at = self.choices.index(choice)
+        return [m for k, m in self.ops.items() if option is None or k.split("_")[at] == str(option)]
+
+
+def _joined(options: tuple[int, ...]) -> str:
+    return "_".join(map(str, options))
 
 
 def separate(choice: Choice, make: Callable[[Any], nn.Module]) -> Mixed:
