@@ -6,7 +6,19 @@ import streamlit as st
 
 from nascore.errors import AppError
 from nascore.kinds import knobs
-from pages.parts import arch, archtabs, archview, bencharch, errors, opening, show, stores
+from pages.parts import (
+    arch,
+    archdiff,
+    archfiles,
+    archgraph,
+    archtabs,
+    archview,
+    bencharch,
+    errors,
+    opening,
+    show,
+    stores,
+)
 from pages.parts.arch import Look
 from pages.parts.setup import page_setup
 
@@ -23,6 +35,7 @@ TABS = (
     ":material/family_history: Family",
     ":material/equal: Equal networks",
     ":material/code: Text and file",
+    ":material/download: Export",
 )
 
 
@@ -43,7 +56,8 @@ def body(look: Look) -> None:
     known = bencharch.known(look)
     archview.numbers(look, ordered, graph, known)
     archview.cell(look, graph, near, query)
-    archview.network(graph)
+    archgraph.network(look, graph)
+    archdiff.panel(look, graph, near)
     tabs = st.tabs(list(TABS), key="arch_tab")
     with tabs[0]:
         bencharch.panel(known)
@@ -61,6 +75,8 @@ def body(look: Look) -> None:
         archtabs.equal(look, query, known)
     with tabs[6]:
         archtabs.texts(look)
+    with tabs[7]:
+        archfiles.panel(look, graph)
 
 
 page_setup("Architecture")

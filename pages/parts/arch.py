@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from nascore import space as spaces
-from nascore.codec import arch_from_json, build, from_json, loads
+from nascore.codec import arch_from_json, build, dumps, from_json, loads
 from nascore.errors import BadInput
 from nascore.graph import Graph
 from nascore.kinds import knobs
@@ -119,6 +119,20 @@ def read(space: Space, text: str) -> tuple[Space, Arch]:
 def drawn(space: Space) -> Arch:
     """A random arch."""
     return spaces.tuples(spaces.sample(space, 1, np.random.default_rng()))[0]
+
+
+def address(space: Space, arch: Arch) -> str:
+    """What an arch is called in an address: its key where keys can be looked up, else its choices."""
+    if spaces.size(space) <= spaces.ENUMERABLE:
+        return spaces.key(space, arch)
+    return dumps(spaces.describe(space, arch))
+
+
+def option_label(option: object) -> str:
+    """An option as people read it."""
+    from nascore.view.tokens import op_label
+
+    return op_label(str(option))
 
 
 def edge_names(graph: Graph) -> dict[str, str]:

@@ -149,22 +149,6 @@ def _edges(graph_: Graph, t: Tokens, brief: bool) -> None:
         )
 
 
-def network(graph_: Graph) -> None:
-    """The whole network as a strip of blocks."""
-    with st.container(border=True, gap="xsmall", key="macro-card"):
-        show.over(
-            "Whole network",
-            "Blocks are stages, their height follows the size of the map. A stack is several cells in a row. "
-            "The bar is the stage's share of all multiply-adds, its number below.",
-            key="macro",
-        )
-        graph(
-            scene.macro(graph_, LIVE, label="Whole network, multiply-adds of each block"),
-            key="macro",
-            height=190,
-        )
-
-
 def run_values(run_id: str | None) -> dict[str, dict[str, float]]:
     """Key -> metrics of everything that a run tried."""
     if not run_id:
