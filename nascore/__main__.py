@@ -20,17 +20,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nascore.benchmarks import documents
-from nascore.codec import arch_from_json, arch_to_json, dumps, from_json, loads, to_json
+from nascore.codec import dumps, from_json, loads, to_json
 from nascore.errors import AppError, BadInput, NotFound, NotSupported
 from nascore.graph import Graph
 from nascore.kinds import knobs, summary
-from nascore.runs import launch
+from nascore.runs import drafts, launch
 from nascore.runs.spec import RunSpec, open_spec
 from nascore.runs.state import Follow, Summary, summaries
-from nascore.space import Arch, Space, array, describe, key, neighbors, parse, sample, size, tuples
+from nascore.space import Space, array, describe, key, neighbors, parse, sample, size, tuples
 from nascore.tables import TABLES
 from nascore.task import CIFAR, Shape
-from nascore.verbs import table
+from nascore.verbs import export, table
 
 Document = dict[str, Any]
 KINDS = {
@@ -83,7 +83,7 @@ def parser() -> Parser:
     one.add_argument("space", metavar="SPACE")
     one.add_argument("arch", metavar="ARCH", help="a key, an official string, or JSON of its choices")
     one.add_argument("--task", metavar="NAME", help="count costs on this task's inputs; default 3x32x32")
-    one.add_argument("--export", nargs=2, metavar=("FORMAT", "FILE"), help="json FILE")
+    one.add_argument("--export", nargs=2, metavar=("FORMAT", "FILE"), help=" | ".join(export.FORMATS))
     one = verb("search", "start a search and follow it", do_search)
     one.add_argument("spec", metavar="SPEC", help="a JSON file, or the name of a ready spec")
     one.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="change one value")
@@ -151,12 +151,14 @@ def _plain(value: Any) -> Any:
 
 
 def open_space(text: str) -> Space:
-    """A space by its name, or by a JSON file of it or of one of its architectures.
+    """A space by its name, also one that was drawn and saved, or by a JSON file of it or of an architecture.
 
     Raises:
         BadInput: no such space, or what the file holds is wrong.
     """
     file = Path(text)
+    if text not in TABLES["space"] and (drawn := drafts.named(text)) is not None:
+        return drawn
     if text in TABLES["space"] or not file.suffix:
         return from_json("space", text)
     try:
@@ -223,20 +225,9 @@ def do_arch(a: argparse.Namespace) -> Document:
         ],
     }
     if a.export:
-        found["exported"] = _export(space, arch, *a.export)
+        found["export"] = export.do_export(space, arch, shape, *a.export)
+        found["exported"] = a.export[1]
     return found
-
-
-def _export(space: Space, arch: Arch, form: str, file: str) -> str:
-    if form != "json":
-        raise NotSupported(f"--export: {form[:20]!r} cannot be written; json can")
-    data = arch_to_json(space, arch)
-    arch_from_json(data)
-    try:
-        Path(file).write_text(dumps(data, indent=1) + "\n", encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"--export: {file[:80]} cannot be written ({error})") from error
-    return file
 
 
 def do_search(a: argparse.Namespace) -> Document:
