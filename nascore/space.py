@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -232,22 +233,16 @@ def settle(space: Space, archs: Archs) -> Archs:
 
 def size(space: Space) -> int:
     """How many archs there are, exactly, valid or not; inactive choices are not counted twice."""
-    choices = space.choices()
-    if all(c.when is None for c in choices):
-        return int(np.prod([len(c.open) for c in choices], dtype=object)) if choices else 1
-    return _count(choices, {})
+    waiting: dict[str, list[Choice]] = {}
+    for c in space.choices():
+        waiting.setdefault(c.when[0] if c.when else "", []).append(c)
+    return math.prod(_ways(c, waiting) for c in waiting.get("", ()))
 
 
-def _count(choices: tuple[Choice, ...], taken: dict[str, Value]) -> int:
-    if not choices:
-        return 1
-    (first, *rest) = choices
-    if first.when is not None and taken.get(first.when[0]) not in first.when[1]:
-        return _count(tuple(rest), taken)
-    asked = any(c.when is not None and c.when[0] == first.name for c in rest)
-    if not asked:
-        return len(first.open) * _count(tuple(rest), taken)
-    return sum(_count(tuple(rest), {**taken, first.name: first.options[i]}) for i in first.open)
+def _ways(choice: Choice, waiting: Mapping[str, Sequence[Choice]]) -> int:
+    """Settings of a choice and of all that wait for it."""
+    below = [(c.when[1], _ways(c, waiting)) for c in waiting.get(choice.name, ()) if c.when]
+    return sum(math.prod(n for when, n in below if choice.options[i] in when) for i in choice.open)
 
 
 def enumerate_archs(space: Space) -> Archs:

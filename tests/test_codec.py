@@ -71,18 +71,29 @@ def drawn(cls: type[Any], data: st.DataObject) -> Any:
     """An object with random knobs in their ranges."""
     hints = typing.get_type_hints(cls)
     taken = {f.name: data.draw(values(hints[f.name], f.metadata), label=f.name) for f in knobs(cls)}
-    if "edges" in taken:  # a cell's knobs must fit together
-        n = taken["nodes"]
-        pairs = [(s, t) for t in range(n) for s in range(t)]
-        ops = st.lists(st.sampled_from(cls().ops[0]), min_size=1, unique=True).map(tuple)
-        taken["edges"] = tuple(
-            data.draw(st.lists(st.sampled_from(pairs), min_size=1, unique=True), label="edges")
-        )
-        taken["ops"] = tuple(data.draw(st.lists(ops, min_size=1, max_size=1), label="ops"))
+    if "edges" in taken:
+        _fit_cell(taken, data, cls().ops[0])
     try:
         return cls(**taken)
     except BadInput:
         assume(False)  # knobs that are each in range but do not fit together
+
+
+def _fit_cell(taken: dict[str, Any], data: st.DataObject, known: tuple[str, ...]) -> None:
+    """Makes the knobs of a drawn cell fit together."""
+    inputs = taken["inputs"] = min(taken["inputs"], taken["nodes"] - 1)
+    pairs = [(s, t) for t in range(inputs, taken["nodes"]) for s in range(t)]
+    more = data.draw(st.lists(st.sampled_from(pairs), unique=True), label="edges")
+    chain = [(t - 1, t) for t in range(inputs, taken["nodes"])]
+    taken["edges"] = tuple(dict.fromkeys([*more, *chain]))
+    ops = st.lists(st.sampled_from(known), min_size=1, unique=True).map(tuple)
+    taken["ops"] = tuple(data.draw(st.lists(ops, min_size=1, max_size=1), label="ops"))
+    if taken["nodes"] == inputs + 1:
+        taken["ops_on"] = "edges"
+    two = taken["stages"] > 1 and data.draw(st.booleans(), label="two kinds")
+    taken["kinds"] = ("normal", "reduce") if two else ("cell",)
+    taken["keep"] = 0 if taken["optional"] else taken["keep"]
+    taken["most_edges"] = taken["most_edges"] if taken["optional"] else 0
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.spaces import cell, nasbench201, nats_size
+from nascore.spaces import cell, darts, nasbench201, nats_size
 
 SPACES: dict[str, type[Any]] = {
     "cell": cell.Cell,
+    "darts": darts.Darts,
     "nasbench201": nasbench201.Nasbench201,
     "nats_size": nats_size.NatsSize,
 }

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from nascore.graph import Graph
 from nascore.kinds import knob
 from nascore.space import Arch, Archs, Choice, Sharing, Space
-from nascore.spaces.cell import Cell, published_string
+from nascore.spaces.cell import Cell
+from nascore.spaces.cell_same import published_string
 
 if TYPE_CHECKING:
     from torch import nn

@@ -15,7 +15,8 @@ from nascore.spaces import SPACES
 from nascore.task import Shape
 
 SHAPE = Shape((("image", (1, 8, 8)),), (("class", 10),))
-SMALL: dict[str, dict[str, Any]] = {"nasbench201": {"cells": 1, "channels": 4, "stages": 2, "stem_stride": 2}}
+TINY = {"cells": 1, "channels": 4, "stages": 2, "stem_stride": 2}
+SMALL: dict[str, dict[str, Any]] = {"darts": TINY, "nasbench201": TINY}
 EVERY = [pytest.param(cls(**SMALL.get(name, {})), id=name) for name, cls in SPACES.items()]
 
 
