@@ -212,8 +212,8 @@ class Attend(nn.Module):
             return x + _map(self.down(self.act(self.up(_tokens(self.between(x))))), x)
         c, inside = sizes.outputs, sizes.hidden("attention")
         x = self.bridge(x, sizes) if isinstance(self.bridge, Bridge) else x
-        x = x + _map(self.attention(_tokens(self.before(x, c.plain)), c), x)
-        wide = self.act(self.up(_tokens(self.between(x, c.plain)), inside))
+        x = x + _map(self.attention(_tokens(self.before(x, c)), c), x)
+        wide = self.act(self.up(_tokens(self.between(x, c)), inside))
         return x + _map(self.down(wide, c), x)
 
 

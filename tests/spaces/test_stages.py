@@ -110,7 +110,9 @@ def test_a_network_out_of_entangled_weights_equals_the_one_hot_view(space: Stage
 @pytest.mark.parametrize("kind", BLOCKS)
 def test_a_network_out_of_separate_weights_equals_the_one_hot_view(kind: str) -> None:
     first = Stage((kind,), (8, 16), (1, 2), (1, 2), (3, 5), (2,), (False, True), "layer")
-    space = Stages((first, Stage((kind, "conv"), (8, 16), (2,))), stem=8, head=12)
+    space = Stages(
+        (first, Stage((kind, "conv" if kind != "conv" else "basic"), (8, 16), (2,))), stem=8, head=12
+    )
     check_extracted(supernet(space, "separate"), space)
 
 
