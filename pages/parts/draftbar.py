@@ -24,7 +24,8 @@ from pages.parts.show import plain
 NOT_ALONE = ("restrict", "product", "cell", "stages")  # what cannot be begun with by its name
 FIRST = ("nasbench201", "nasbench101", "darts", "nasnet", "mobilenet")
 MAX_LINK = 6000
-SECONDS = 36_000  # of a benchmark that is made; it can be stopped and resumed
+# A benchmark judges every architecture; ten hours at most, and it can be stopped and resumed.
+WHOLE = {"strategy": "exhaustive", "budget": {"evaluations": 0, "seconds": 36_000}}
 
 
 def begin() -> None:
@@ -308,12 +309,11 @@ def use(draft: Draft, space: Space | None, faults: list[Fault]) -> None:
         title = f"{draft.name} v{draft.saved_as}" if draft.saved_as else draft.name
         links.link(links.SEARCH, "Search it", "travel_explore", spec=spec(document, title))
         if size(space) <= ENUMERABLE:
-            whole = {"strategy": "exhaustive", "budget": {"evaluations": 0, "seconds": SECONDS}}
             links.link(
                 links.SEARCH,
                 "Make a benchmark of it",
                 "scatter_plot",
-                spec=spec(document, f"Benchmark of {title}", whole),
+                spec=spec(document, f"Benchmark of {title}", WHOLE),
             )
         else:
             limit = f"A benchmark lists every architecture; {ENUMERABLE:,} is the limit. Close options first."

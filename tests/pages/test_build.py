@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from nascore.codec import from_json, to_json
+from nascore.codec import arch_to_json, dumps, from_json, to_json
 from nascore.errors import BadInput
 from nascore.runs import drafts
 from nascore.space import size
 from nascore.spaces.cell import Cell
 from nascore.spaces.nasbench201 import Nasbench201
-from pages.parts import builddoc, buildedit, buildscene, draftbar
+from nascore.tables import table
+from pages.parts import builddoc, buildedit, buildscene, draftbar, stageedit
 from tests.pages.conftest import Open, asked, said
 from tests.pages.conftest import read as shown
 
+needs_stages = pytest.mark.skipif("stages" not in table("space"), reason="spaces of stages are not there")
 OPS = ("none", "skip_connect", "nor_conv_1x1")
 
 
@@ -138,6 +140,60 @@ def test_versions_are_compared_in_sentences() -> None:
     assert draftbar.differences(a, a) == []
 
 
+def test_a_second_input_comes_in_and_goes_with_its_edges() -> None:
+    document = drawn(3, (0, 1), (1, 2))
+    two = buildedit.set_knob(document, "inputs", 2)
+    assert (buildedit.nodes(two), buildedit.edges(two)) == (4, [(0, 2), (2, 3)])
+    assert "Input 2 leads nowhere" in buildedit.faults(two)[0].text
+    joined = buildedit.join(two, 1, 2)
+    assert [buildedit.label(joined, n) for n in range(4)] == ["input 1", "input 2", "2", "output"]
+    assert buildedit.set_knob(joined, "inputs", 1) == document
+
+
+def test_operations_move_from_edges_to_nodes_and_back() -> None:
+    document = buildedit.tick_all(drawn(4, (0, 1), (0, 2), (1, 3), (2, 3)), OPS)
+    there = buildedit.set_knob(document, "ops_on", "nodes")
+    assert buildedit.operations(there) == {1: OPS, 2: OPS}
+    assert size(from_json("space", there)) == 9
+    assert buildedit.set_knob(there, "ops_on", "edges") == document
+
+
+def test_a_concatenation_takes_what_nothing_uses() -> None:
+    document = buildedit.set_knob(drawn(4, (0, 1), (1, 2)), "combine", "concat")
+    assert buildedit.implied(document) == [(2, 3)]
+    assert buildedit.faults(document) == []
+    lines = buildscene.graph(document).edges
+    assert [(e.source, e.target, e.op, e.dead) for e in lines][-1] == ("2", "3", "concat", False)
+
+
+@needs_stages
+def test_stages_are_added_moved_changed_and_removed() -> None:
+    document = builddoc.preset("stages")
+    before = stageedit.stages(document)
+    more = stageedit.add(document, 0)
+    assert [s["strides"] for s in stageedit.stages(more)][:2] == [before[0]["strides"], [1]]
+    wide = stageedit.set_option(more, 1, "widths", [8, 16, 24])
+    assert size(from_json("space", wide)) * 2 == size(from_json("space", more)) * 3
+    assert stageedit.stages(stageedit.move(wide, 1, 1))[2]["widths"] == [8, 16, 24]
+    assert from_json("space", stageedit.remove(more, 1)) == from_json("space", document)
+    with pytest.raises(BadInput, match="is even"):
+        stageedit.set_option(document, 0, "kernels", [4])
+
+
+@needs_stages
+def test_a_space_of_stages_is_edited_on_the_page(visit: Open) -> None:
+    draft = drafts.create(builddoc.preset("stages"))
+    at = visit("build", space=draft.id)
+    first = at.metric[0].value
+    at.text_input(key="build_stage_0_widths").input("8, 16, 24").run()
+    assert not at.exception
+    assert at.metric[0].value != first
+    at.text_input(key="build_stage_0_kernels").input("4").run()
+    assert "4 is even" in said(at)
+    at.button(key="build_stage_add").click().run()
+    assert len(stageedit.stages(drafts.open_draft(draft.id).document)) == 3
+
+
 # The page ----------------------------------------------------------------------------------------------
 
 
@@ -253,3 +309,14 @@ def test_search_and_benchmark_open_with_the_space_filled_in(visit: Open) -> None
     assert not at.error
     assert at.text_input(key="form_title").value == "drawn by hand"
     assert "125 architectures" in said(at)
+    whole = visit("search", spec=draftbar.spec(document, "all of it", draftbar.WHOLE))
+    assert not whole.error
+    assert whole.selectbox(key="form_strategy").value == "exhaustive"
+    assert not whole.button(key="start").disabled
+
+
+def test_a_sample_opens_as_an_architecture(visit: Open) -> None:
+    space = from_json("space", drawn(3, (0, 1), (1, 2), (0, 2)))
+    at = visit("architecture", arch=dumps(arch_to_json(space, (3, 1, 2))))
+    assert not at.error
+    assert "conv" in said(at)
