@@ -56,3 +56,18 @@ def test_a_thumbnail_is_an_image_address(graph: Graph) -> None:
     root = ElementTree.fromstring(b64decode(body))  # noqa: S314
     assert head == "data:image/svg+xml;base64"
     assert (root.tag, root.get("width")) == (NS + "svg", "136")
+
+
+def test_several_drawings_stand_one_below_the_other() -> None:
+    one, two = scene.cell(cell201(*[CONV] * 6), LIGHT), scene.macro(network(), LIGHT)
+    root = ElementTree.fromstring(svg.sheet([one, two], LIGHT))  # noqa: S314
+    inner = root.findall(f"{NS}svg")
+    assert [float(e.get("y", 0)) for e in inner] == [28, 28 + one["h"] + 28]
+    assert int(root.get("height", 0)) == one["h"] + two["h"] + 3 * 28
+
+
+def test_a_png_has_words_on_it() -> None:
+    with_words = svg.png(svg.sheet([scene.cell(cell201(*[CONV] * 6), LIGHT)], LIGHT), zoom=1)
+    without = svg.png(svg.sheet([scene.cell(cell201(*[CONV] * 6), LIGHT, bare=True)], LIGHT), zoom=1)
+    assert with_words.startswith(b"\x89PNG")
+    assert len(with_words) > 1.5 * len(without)
