@@ -305,10 +305,11 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, channels: Axis | None = None) -> Tensor:
         """(n, tokens, c) -> the same shape."""
-        sizes = () if channels is None else (channels.plain,)
-        q, k, v = (self._heads(f(x, *sizes)) for f in (self.query, self.key, self.value))
-        seen = F.scaled_dot_product_attention(q, k, v)
-        return self.out(seen.transpose(1, 2).flatten(2), *(() if channels is None else (channels,)))
+        # values are covered too: what a head without weight has seen must not reach the other channels
+        plain, covered = ((), ()) if channels is None else ((channels.plain,), (channels,))
+        q, k, v = self.query(x, *plain), self.key(x, *plain), self.value(x, *covered)
+        seen = F.scaled_dot_product_attention(*(self._heads(y) for y in (q, k, v)))
+        return self.out(seen.transpose(1, 2).flatten(2), *covered)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(n, tokens, c) -> (n, c / head, tokens, head)."""

@@ -96,7 +96,7 @@ def test_costs_of_a_population_are_those_of_each_graph(space: Stages) -> None:
 @torch.no_grad()
 def check_extracted(net: Any, space: Any) -> None:
     """In training and, with the statistics that this leaves, in evaluation."""
-    for arch in some(space, 4):
+    for arch in some(space, 3):
         alone, gates = net.train().extract(arch), one_hot(space, arch)
         torch.testing.assert_close(alone(IMAGES), net(IMAGES, gates), rtol=0, atol=1e-6)
         torch.testing.assert_close(alone.eval()(IMAGES), net.eval()(IMAGES, gates), rtol=0, atol=1e-6)
