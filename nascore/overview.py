@@ -19,8 +19,7 @@ from nascore.errors import NotSupported
 from nascore.space import Arch, Archs, Restricted, Space, array, enumerate_archs, settle, size, tuples
 from nascore.task import Shape
 
-COUNTED = 20_000  # up to this many archs costs are counted for all
-CHECKED = 4_000  # and up to this many, validity is
+COUNTED = 20_000  # up to this many archs costs are counted for all, and validity where there is time
 DRAWN, BATCH, SECONDS = 400, 50, 0.15
 ROUNDS = 4
 Z95 = 1.96
@@ -153,21 +152,30 @@ def _validity(
     space: Space, n: int, whole: Archs | None, rng: np.random.Generator
 ) -> tuple[Count, tuple[tuple[str, int], ...], list[Arch]]:
     """How many are valid, why others are not, and valid ones: all that were looked at, in their order."""
-    if type(inner(space)).invalid is Space.invalid:
+    if type(inner(space)).invalid is Space.invalid or getattr(inner(space), "simple", False):
         good = tuples(whole if whole is not None else _random(space, DRAWN, rng))
         return Count(n, n, "no rule here makes one invalid"), (), good
-    if whole is not None and n <= CHECKED:
-        seen = tuples(whole)
-        said = [space.invalid(a) for a in seen]
-    else:
+    seen, said = _checked(space, tuples(whole)) if whole is not None else ([], [])
+    if not seen:
         seen, said = _judged(space, rng)
     good = [a for a, why in zip(seen, said, strict=True) if not why]
     reasons = tuple(Counter(general(w) for w in said if w).most_common())
-    if len(seen) == n and n <= CHECKED:
+    if whole is not None and len(seen) == len(whole):
         return Count(len(good), len(good), "each one was checked"), reasons, good
     low, high = wilson(len(good), len(seen))
     how = f"{len(good)} of {len(seen)} drawn at random are valid; 95 % interval"
     return Count(_part(n, low), _part(n, high), how), reasons, good
+
+
+def _checked(space: Space, archs: list[Arch]) -> tuple[list[Arch], list[str]]:
+    """Every arch and why it is invalid; nothing at all where there is no time for that."""
+    said: list[str] = []
+    until = time.monotonic() + SECONDS
+    for arch in archs:
+        if time.monotonic() > until:
+            return [], []
+        said.append(space.invalid(arch))
+    return archs, said
 
 
 def _judged(space: Space, rng: np.random.Generator) -> tuple[list[Arch], list[str]]:
