@@ -308,7 +308,7 @@ class Attention(nn.Module):
         # values are covered too: what a head without weight has seen must not reach the other channels
         plain, covered = ((), ()) if channels is None else ((channels.plain,), (channels,))
         q, k, v = self.query(x, *plain), self.key(x, *plain), self.value(x, *covered)
-        seen = F.scaled_dot_product_attention(*(self._heads(y) for y in (q, k, v)))
+        seen = F.scaled_dot_product_attention(self._heads(q), self._heads(k), self._heads(v))
         return self.out(seen.transpose(1, 2).flatten(2), *covered)
 
     def _heads(self, x: Tensor) -> Tensor:
