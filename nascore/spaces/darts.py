@@ -1,13 +1,13 @@
-"""DARTS (Liu et al., 2019): a normal and a reducing cell, four nodes each, 14 edges of which each node keeps two.
+"""DARTS (Liu et al., 2019): a normal and a reducing cell, 14 edges, of which each of four nodes keeps two.
 
-A cell has two inputs, the outputs of the two cells before; its four nodes add what two of their edges bring, and
-the output concatenates the nodes. The defaults are the network of the paper's CIFAR-10 table: 20 cells, of
-which the 7th and the 14th reduce, 36 channels; 2 cells a stage and 16 channels are what is searched with. The
-auxiliary head of its training is no part of the network.
+A cell has two inputs, the outputs of the two cells before; its four nodes add what two of their edges bring,
+and the output concatenates the nodes. The defaults are the network of the paper's CIFAR-10 table: 20 cells,
+of which the 7th and the 14th reduce, 36 channels; 2 cells a stage and 16 channels are what is searched with.
+The auxiliary head of its training is no part of the network.
 
-The paper counts ((4 * 5 / 2) (3 * 4 / 2) (2 * 3 / 2) 7^8)^2, about 10^18 archs: `none` is no option of a kept edge,
-although the mixture that is searched has it. So it is listed, but not open; a supernet computes it when gates
-name it, and the knob `none` opens it.
+The paper counts ((4 * 5 / 2) (3 * 4 / 2) (2 * 3 / 2) 7^8)^2, about 10^18 archs: `none` is no option of an
+edge that is kept, although the mixture that is searched has it. So it is listed, but not open; a supernet
+computes it when gates name it, and the knob `none` opens it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _cell(cells: int, channels: int, stages: int, stem_stride: int) -> Cell:
 
 @dataclass(frozen=True)
 class Darts(Space):
-    """DARTS's two cells: four nodes with two of their edges each, seven operations, about 10^18 architectures."""
+    """DARTS's two cells: four nodes that keep two edges each, seven operations, about 10^18 architectures."""
 
     cells: int = knob(6, 1, 20, "normal cells in each stage; 6 in the paper's network, 2 in its search")
     channels: int = knob(
@@ -104,8 +104,8 @@ class Darts(Space):
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
         """One module an option of each of the 14 edges of each cell; `none` is there whether open or not.
 
-        An edge that two of a node's six pairs of sources hold counts by their weights: one arch takes two edges,
-        all pairs at 1 / (sources - 1) take every edge whole, as the paper's mixture does.
+        An edge counts by the weights of those pairs of sources that hold it: one arch takes two edges of a
+        node, and all pairs at 1 / (sources - 1) take every edge whole, as the paper's mixture does.
         """
         opened = tuple(
             replace(c, allowed=tuple(sorted({0, *c.open}))) if "edge_" in c.name else c for c in choices
@@ -133,7 +133,7 @@ class Darts(Space):
         return f"Genotype({', '.join(said)})"
 
     def read(self, text: str) -> Arch | None:
-        """The arch of a genotype, or of two tuples of eight (source, operation without none); None otherwise."""
+        """The arch of a genotype, or of two tuples of eight (source, operation without none); else None."""
         pairs = _pairs(text) if len(text) <= LONGEST else None
         if pairs is None:
             return None

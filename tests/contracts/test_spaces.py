@@ -10,13 +10,17 @@ import torch
 
 from nascore.errors import NotSupported
 from nascore.gates import Softmax, one_hot
-from nascore.space import array, key, mutate, neighbors, parse, sample, settle, size, tuples
+from nascore.space import ENUMERABLE, array, key, mutate, neighbors, parse, sample, settle, size, tuples
 from nascore.spaces import SPACES
 from nascore.task import Shape
 
 SHAPE = Shape((("image", (1, 8, 8)),), (("class", 10),))
 TINY = {"cells": 1, "channels": 4, "stages": 2, "stem_stride": 2}
-SMALL: dict[str, dict[str, Any]] = {"darts": TINY, "nasbench201": TINY}
+SMALL: dict[str, dict[str, Any]] = {
+    "darts": TINY,
+    "nasbench101": {**TINY, "channels": 8},
+    "nasbench201": TINY,
+}
 EVERY = [pytest.param(cls(**SMALL.get(name, {})), id=name) for name, cls in SPACES.items()]
 
 
@@ -124,7 +128,8 @@ def test_there_are_at_most_as_many_classes_as_archs(space: Any) -> None:
 @pytest.mark.parametrize("space", EVERY)
 def test_an_arch_is_found_by_key_and_by_its_text(space: Any) -> None:
     for arch in some(space):
-        assert parse(space, key(space, arch)) == arch
+        if size(space) <= ENUMERABLE:
+            assert parse(space, key(space, arch)) == arch
         assert space.read(space.text(arch)) in (arch, None)
 
 
