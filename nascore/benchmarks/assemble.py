@@ -123,6 +123,8 @@ def finish(source: Source, folder: Path, name: str, home: Path | None) -> tuple[
     if len(columns) > MAX_COLUMNS:
         raise BadInput(f"{len(columns):,} metrics; {MAX_COLUMNS:,} is the limit")
     frame, columns = _useful(frame, columns)
+    if not columns:
+        raise BadInput(f"{folder.name.removeprefix('.import-')}: no metric has a number in any row")
     if source.format != flat.FORMAT:
         columns.sort(key=_importance)
         frame = frame[

@@ -63,8 +63,19 @@ def source(held: Held, space: Space | None = None) -> Source:
         mapping.space,
         partial(_read, held, mapping),
         partial(column, mapping, _largest(first[2], mapping), origin),
-        notes=about + (f"; rows parted by {', '.join(mapping.data)}" if mapping.data else ""),
+        notes=about
+        + (f"; rows parted by {', '.join(mapping.data)}" if mapping.data else "")
+        + _open_end(held),
     )
+
+
+def _open_end(held: Held) -> str:
+    """A remark where the last line of a text has no end: it may be whole, or the file cut off in it."""
+    if held.kind != "text":
+        return ""
+    with held.path.open("rb") as file:
+        file.seek(-1, 2)
+        return "" if file.read(1) in b"\r\n" else "; the last line has no end: the file may be cut off there"
 
 
 def _largest(frame: Frame, mapping: Reading) -> dict[str, float]:
@@ -135,14 +146,17 @@ def _parquet(held: Held, start: int) -> Iterator[tuple[int, int, Frame]]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(held.path) as file:
+        with pq.ParquetFile(held.path, page_checksum_verification=True) as file:
             at = 0
             for batch in file.iter_batches(ROWS):
                 if at >= start and batch.num_rows:
                     yield at, file.metadata.num_rows, batch.to_pandas()
                 at += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{held.name}: a damaged or cut off Parquet file ({str(error)[:120]})") from error
+        size = held.path.stat().st_size
+        raise BadInput(
+            f"{held.name}: a damaged or cut off Parquet file of {size:,} bytes ({str(error)[:120]})"
+        ) from error
 
 
 def _text(held: Held, start: int) -> Iterator[tuple[int, int, Frame]]:

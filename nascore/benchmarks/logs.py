@@ -56,7 +56,8 @@ def _names(held: Held) -> list[str]:
         with zipfile.ZipFile(held.path) as archive:
             return sorted(n for n in archive.namelist() if n.endswith(".json"))
     except zipfile.BadZipFile as error:
-        raise BadInput(f"{held.name}: a damaged or cut off zip ({error})") from error
+        size = held.path.stat().st_size
+        raise BadInput(f"{held.name}: a damaged or cut off zip of {size:,} bytes ({error})") from error
 
 
 def _column(origin: str, unit: str = "") -> Any:
@@ -119,6 +120,9 @@ def _spike_run(piece: Piece, file: Path) -> None:
         piece.skip("a log of more than 4 MiB")
         return
     text = file.read_text("utf-8", "replace")
+    if "\ntest accuracy:" not in text:
+        piece.skip(f"{file.parent.name}/{file.name} is cut off at byte {len(text):,}: no test accuracy")
+        return
     head = re.match(r"architecture id: (\d+)\nmodel parameters: (\d+)\n(epoch.*)\n", text)
     if not head or int(head[1]) >= 5**6:
         piece.skip("a log without id, parameters and header")
@@ -149,6 +153,13 @@ def _seconds(parts: tuple[str, ...]) -> float:
     return sum(float(t) * unit for t, unit in zip(parts, (3600, 60, 1), strict=True))
 
 
+def _float(text: str) -> float | None:
+    try:
+        return number(float(text))
+    except ValueError:
+        return None
+
+
 def _blocks(text: bytes) -> list[str]:
     return [m[1] for line in text.decode("utf-8", "replace").splitlines() if (m := BLOCK.match(line))]
 
@@ -157,12 +168,19 @@ def _ofa(held: Held) -> Source:
     def read(start: int) -> Iterator[Piece]:
         if held.path.stat().st_size > MAX_TEXT:
             raise BadInput(f"{held.name}: larger than 4 MiB; this is no table of blocks")
-        piece = Piece(1, 1, 1)
-        for line in held.path.read_text("utf-8", "replace").splitlines():
+        piece, said = Piece(1, 1, 1), list[dict[str, float | None]]()
+        for n, line in enumerate(held.path.read_text("utf-8", "replace").splitlines(), 1):
             if block := BLOCK.match(line):
-                piece.archs.append({"arch": block[1], "latency_ms": None, "measurements": None})
-            elif (value := re.match(r"^\s+(mean|count): *([\d.eE+-]+)\s*$", line)) and piece.archs:
-                piece.archs[-1]["latency_ms" if value[1] == "mean" else "measurements"] = float(value[2])
+                piece.archs.append({"arch": block[1]})
+                said.append({})
+            elif (value := re.match(r"^\s+(\w+): *(\S+)\s*$", line)) and said:
+                said[-1][value[1]] = _float(value[2])
+            elif line.strip():
+                raise BadInput(f"{held.name}: cut off or damaged in line {n}")
+        for row, values in zip(piece.archs, said, strict=True):
+            if values.keys() != said[0].keys() or None in (values.get("mean"), values.get("count")):
+                raise BadInput(f"{held.name}: cut off or damaged at {row['arch'][:80]}")
+            row |= {"latency_ms": values["mean"], "measurements": values["count"]}
         yield piece
 
     notes = "one row a block, not a network: add the blocks of a network to get its latency"

@@ -28,6 +28,7 @@ INDICES = re.compile(
     r"(.*_)?(index|idx|id|hash|count|resolution|n_epochs|n_vertices)|batch_size|step|adjacency|op_codes"
 )
 RESERVED = {"arch", "data", "index", "seed", "epochs", "epoch", "row", "key", "text", TRAINED_ROW}
+ABOUT = ("name", "title", "direction", "unit", "data", "split", "source", "epochs")
 MISSING = {"", "nan", "na", "n/a", "none", "null", "inf", "-inf", "infinity", "-infinity", "+inf"}
 
 
@@ -87,7 +88,9 @@ def settle(frame: Frame, held: Held, given: Mapping[str, Any], space: Space | No
         raise BadInput(f"mapping.format: {str(how)[:80]!r} is none of {', '.join(FORMATS)}")
     space = space or _claims(frame, arch, how)
     if how in ("official", "key", "choices", "columns") and space is None:
-        raise BadInput(f"mapping.format: {how} needs a space")
+        from nascore.spaces import SPACES
+
+        raise BadInput(f"mapping.format: {how} needs a space, as mapping.space, one of {', '.join(SPACES)}")
     single = {
         n: (where[n] or _named(lower, n if n not in given else ""))[:1]
         for n in ("seed", "epochs", "epoch", "index")
@@ -104,7 +107,9 @@ def settle(frame: Frame, held: Held, given: Mapping[str, Any], space: Space | No
 
 
 def _columns(value: Any, columns: Sequence[str], path: str) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else list(value or ())
+    names = [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else []
+    if value and not names:
+        raise BadInput(f"{path}: expected the name of a column, or a list of names")
     for name in names:
         if name not in columns:
             raise BadInput(
@@ -230,6 +235,13 @@ def _metrics(given: Any, frame: Frame, taken: set[str]) -> dict[str, dict[str, A
         _columns(name, columns, "mapping.metrics")
         if not isinstance(one, dict) or one.get("direction", "") not in ("", "min", "max"):
             raise BadInput(f"mapping.metrics.{name[:80]}: expected an object with direction min or max")
+        for field_name, value in one.items():
+            wanted = int if field_name == "epochs" else str
+            if field_name not in ABOUT or not isinstance(value, wanted) or isinstance(value, bool):
+                raise BadInput(
+                    f"mapping.metrics.{name[:80]}.{str(field_name)[:40]}: there are {', '.join(ABOUT[:-1])}, "
+                    "which are texts, and epochs, a whole number"
+                )
     return {n: dict(one) for n, one in about.items()}
 
 

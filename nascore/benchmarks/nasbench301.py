@@ -17,6 +17,7 @@ from typing import Any
 from nascore.benchmarks.piece import Held, Piece, Source, metric, number, pieces, read_json
 from nascore.benchmarks.table import Column
 from nascore.errors import BadInput
+from nascore.spaces.darts import Darts
 
 FORMAT = "nasbench301"
 ORIGIN = "NAS-Bench-301 logs, Zela et al. (Apache-2.0 licence)"
@@ -63,8 +64,8 @@ def source(held: Held) -> Source:
     def read(start: int) -> Iterator[Piece]:
         return pieces(files, start, partial(_add, held.path), 64)
 
-    notes = "figures of the end of one training; the text is a genotype of the DARTS space"
-    return Source(FORMAT, "NAS-Bench-301 training logs", ORIGIN, None, read, column, notes=notes)
+    notes = "figures of the end of the training; equal cells that were trained twice count as two seeds"
+    return Source(FORMAT, "NAS-Bench-301 training logs", ORIGIN, Darts(), read, column, notes=notes)
 
 
 def column(data: str, name: str, epochs: int) -> Column | None:

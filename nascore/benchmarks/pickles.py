@@ -15,6 +15,7 @@ import pickle
 import resource
 import struct
 import zipfile
+import zlib
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Bounded(io.RawIOBase):
     """
 
     def __init__(self, source: IO[bytes], size: int, name: str, limit: int = MAX_BYTES) -> None:
-        self.source, self.name = source, name
+        self.name = name
+        self.read_some: Callable[[int], bytes] = getattr(source, "read1", source.read)  # up to the damage
         self.limit = min(limit, max(FREE_BYTES, size * RATIO))
         self.count = 0
 
@@ -65,9 +67,11 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fills the buffer; raises BadInput above the limit or where the file is damaged."""
         try:
-            data = self.source.read(len(buffer))
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-            raise BadInput(f"{self.name}: cut off or damaged after {self.count:,} bytes ({error})") from error
+            data = self.read_some(len(buffer))
+        except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+            raise BadInput(
+                f"{self.name}: cut off or damaged behind decompressed byte {self.count:,} ({error})"
+            ) from error
         self.count += len(data)
         if self.count > self.limit:
             raise BadInput(f"{self.name}: expands to more than {self.limit:,} bytes; this is no result file")
@@ -185,6 +189,7 @@ class Plain(pickle.Unpickler):
 
     def __init__(self, file: Any, storage: Callable[[str, str, int], Any] | None = None) -> None:
         super().__init__(file, encoding="latin1")
+        self.file = file
         self.storage = storage
         self.arrays = False
 
@@ -231,7 +236,7 @@ def _load(unpickler: Plain, name: str, size: int) -> Any:
     except BadInput:
         raise
     except (pickle.UnpicklingError, EOFError) as error:
-        raise BadInput(f"{name}: no readable pickle, or cut off ({error})") from error
+        raise BadInput(f"{name}: no readable pickle, or cut off{_near(unpickler)} ({error})") from error
     except (
         ValueError,
         TypeError,
@@ -242,6 +247,14 @@ def _load(unpickler: Plain, name: str, size: int) -> Any:
         RecursionError,
     ) as error:
         raise BadInput(f"{name}: a damaged pickle ({error})") from error
+
+
+def _near(unpickler: Plain) -> str:
+    """Up to where the file was read, if that can be told."""
+    try:
+        return f", before byte {unpickler.file.tell():,}"
+    except (OSError, ValueError):
+        return ""
 
 
 @contextlib.contextmanager
@@ -348,7 +361,9 @@ def load_torch_zip(path: Path) -> Any:
                 bounded = io.BufferedReader(Bounded(file, path.stat().st_size, path.name), 1 << 18)
                 return _load(Plain(bounded, storage), path.name, size)
     except (zipfile.BadZipFile, NotImplementedError, KeyError, struct.error) as error:
-        raise BadInput(f"{path.name}: a damaged or cut off zip ({error})") from error
+        raise BadInput(
+            f"{path.name}: a damaged or cut off zip of {path.stat().st_size:,} bytes ({error})"
+        ) from error
 
 
 def check_member(member: zipfile.ZipInfo, name: str) -> None:

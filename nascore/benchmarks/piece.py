@@ -135,7 +135,9 @@ class Held:
             with zipfile.ZipFile(self.path) as archive:
                 return any(n.endswith("/data.pkl") and n.count("/") == 1 for n in archive.namelist())
         except (zipfile.BadZipFile, NotImplementedError, struct.error) as error:
-            raise BadInput(f"{self.name}: a damaged or cut off zip ({error})") from error
+            raise BadInput(
+                f"{self.name}: a damaged or cut off zip of {self.path.stat().st_size:,} bytes ({error})"
+            ) from error
 
     @cached_property
     def object(self) -> Any:

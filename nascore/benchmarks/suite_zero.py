@@ -15,6 +15,7 @@ from typing import Any
 
 from nascore.benchmarks.piece import TOPOLOGY, Held, Piece, Source, metric, number, pieces, slug, topology
 from nascore.benchmarks.table import Column
+from nascore.spaces.darts import Darts
 
 FORMAT = "suite_zero"
 ORIGIN = "NAS-Bench-Suite-Zero, Krishnakumar et al. (Apache-2.0 licence)"
@@ -62,6 +63,8 @@ def source(held: Held) -> Source:
     items = entries(held.json, held.name)
     texts = [arch for _, arch, _ in items[:200]]
     is_topology = all(official(t) for t in texts) and not re.search("(trans|micro|macro|301|101)", held.name)
+    darts = Darts()
+    space = TOPOLOGY if is_topology else darts if all(darts.read(t) for t in texts) else None
 
     def read(start: int) -> Iterator[Piece]:
         return pieces(items, start, partial(_add, is_topology=is_topology), 2048)
@@ -70,7 +73,7 @@ def source(held: Held) -> Source:
         FORMAT,
         "NAS-Bench-Suite-Zero",
         ORIGIN,
-        TOPOLOGY if is_topology else None,
+        space,
         read,
         column,
         notes="FLOPs and parameters are the proxies' own counts, with batch norm, ReLU and pooling",

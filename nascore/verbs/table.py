@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from nascore.benchmarks import documents
@@ -16,6 +17,7 @@ from nascore.verbs import build
 
 Document = dict[str, Any]
 TELL_SECONDS = 0.5
+MOST_MAPPING = 1 << 20
 
 
 def add(verbs: Any, parser_class: type[argparse.ArgumentParser]) -> None:
@@ -39,7 +41,11 @@ def add(verbs: Any, parser_class: type[argparse.ArgumentParser]) -> None:
     one = verb("import", "make a table of a benchmark's file or folder", do_import)
     one.add_argument("path", metavar="PATH")
     one.add_argument("--name", required=True, metavar="NAME", help="of the new table")
-    one.add_argument("--mapping", metavar="JSON", help="of CSV and Parquet: which column is what")
+    one.add_argument(
+        "--mapping",
+        metavar="JSON|FILE",
+        help="of CSV and Parquet: which column is what, or a file that says so",
+    )
     one = verb("export", "write a table to a file", do_export)
     one.add_argument("name", metavar="NAME")
     one.add_argument("file", metavar="FILE", help="its ending tells the format: csv, parquet or json")
@@ -58,10 +64,27 @@ def do_show(a: argparse.Namespace) -> Document:
 
 def do_import(a: argparse.Namespace) -> Document:
     """What was read and what was left out."""
-    mapping = None if a.mapping is None else loads(a.mapping)
+    mapping = None if a.mapping is None else loads(mapping_text(a.mapping))
     if mapping is not None and not isinstance(mapping, dict):
         raise BadInput('--mapping: expected an object such as {"arch": "arch_str"}')
     return documents.table_import(a.path, a.name, mapping=mapping, on_progress=Teller())
+
+
+def mapping_text(given: str) -> str:
+    """The JSON itself, or what stands in a file of it.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    if given.lstrip().startswith("{"):
+        return given
+    try:
+        with Path(given).open(encoding="utf-8") as file:
+            return file.read(MOST_MAPPING + 1)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"--mapping: {given[:200]!r} is no JSON object and no file that can be read"
+        ) from error
 
 
 class Teller:

@@ -12,6 +12,7 @@ from nascore.benchmarks.imports import import_path
 from nascore.benchmarks.nasbench301 import CONFIG, PREFIX, genotype
 from nascore.benchmarks.table import open_table
 from nascore.errors import BadInput
+from nascore.spaces.darts import Darts
 
 # edges of a published configuration: node 5 of the normal cell reads 2 and 3 by edges 11 and 12
 NORMAL = {0: "max_pool_3x3", 1: "sep_conv_5x5", 2: "avg_pool_3x3", 3: "avg_pool_3x3", 5: "avg_pool_3x3",
@@ -55,7 +56,8 @@ def test_a_folder_of_logs_by_method_is_a_table_of_genotypes(tmp_path: Path) -> N
         (tmp_path / "logs" / method / name).write_text(text)
     report = import_path(tmp_path / "logs", "nb301", tmp_path)
     found = open_table("nb301", tmp_path)
-    assert found._names["text"].to_pylist() == [TEXT]
+    assert found.arch(0) == Darts().read(TEXT)
+    assert found.frame["text"].tolist() == [Darts().text(Darts().read(TEXT) or ())]
     assert found.values("validation_accuracy_98").tolist() == [92.0]
     assert found.columns["validation_accuracy_98"].protocol.seeds == "mean of 2 seeds"
     assert (report.format, report.skipped) == ("nasbench301", 2)

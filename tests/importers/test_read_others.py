@@ -181,9 +181,11 @@ def test_suite_zero_tuples_become_official_strings(imported: Get, shared: Path) 
     assert found.rows == 725
 
 
-def test_suite_zero_of_the_darts_space_stays_text(imported: Get) -> None:
+def test_suite_zero_of_the_darts_space_is_of_that_space(imported: Get) -> None:
     found = imported("original/NB-Suite-Zero/zc_nasbench301_partial.json")
-    assert (found.rows, found.space) == (725, None)
+    assert found.space is not None
+    assert (found.rows, found.space["name"]) == (725, "darts")
+    np.testing.assert_array_equal(found.lookup(found.archs), np.arange(725))
     known = found.values("cifar10_validation_accuracy")
     assert 91.1 < np.nanmin(known) < np.nanmax(known) < 94.6
 
