@@ -172,8 +172,12 @@ def _check_inside(real: Path, roots: Sequence[Path]) -> None:
     """Refuses what lies outside of all roots, and a folder in which a link leads outside."""
     inside = [real, *(f.resolve() for f in real.iterdir() if f.is_symlink())] if real.is_dir() else [real]
     if outside := [p for p in inside if not any(p.is_relative_to(r) for r in roots)]:
-        allowed = ", ".join(map(str, roots))
-        raise BadInput(f"{outside[0]}: lies outside of the folders that are read from here ({allowed})")
+        allowed = ", ".join(str(r) for r in roots if r.name != "uploads")
+        folder = outside[0] if outside[0].is_dir() else outside[0].parent
+        raise BadInput(
+            f"{outside[0]}: lies outside of the folders that are read from here ({allowed}); upload it, or "
+            f"start the app with NASCOPE_IMPORT_ROOTS={folder} to allow that folder"
+        )
 
 
 def detect(path: Path, mapping: Mapping[str, Any] | None = None, space: Space | None = None) -> Source:

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -211,19 +211,53 @@ def keep_upload(name: str, stream: BinaryIO, size: int) -> Path:
         BadInput: no possible file name.
         NoSpace: it does not fit.
     """
-    plain = Path(name.replace("\\", "/")).name
-    if plain in ("", ".", "..") or not plain.isprintable():
-        raise BadInput(f"{name[:80]!r} cannot name a file")
-    place = default_home() / UPLOADS / f"{time.time_ns():x}"
+    plain, place = Path(name.replace("\\", "/")).name, _new_place()
+    _keep([(plain, stream, size)], place, name)
+    return place / plain
+
+
+def keep_folder(files: Sequence[tuple[str, BinaryIO, int]]) -> Path:
+    """Puts an uploaded folder into the data folder.
+
+    Args:
+        files: name from the folder on (`folder/part/file`), content and size of each.
+
+    Raises:
+        BadInput: nothing was given, or a name leads out of the folder.
+        NoSpace: it does not fit.
+    """
+    if not files:
+        raise BadInput("the folder holds no file")
+    names = [name.replace("\\", "/") for name, _, _ in files]
+    tops = {name.partition("/")[0] if "/" in name else "" for name in names}
+    top = tops.pop() if len(tops) == 1 else ""
+    inside = [name if top else f"upload/{name}" for name in names]
+    kept = [(name, stream, size) for name, (_, stream, size) in zip(inside, files, strict=True)]
+    place = _new_place()
+    _keep(kept, place, top or "a folder")
+    return place / (top or "upload")
+
+
+def _new_place() -> Path:
+    return default_home() / UPLOADS / f"{time.time_ns():x}"
+
+
+def _keep(files: Sequence[tuple[str, BinaryIO, int]], place: Path, what: str) -> None:
+    for name, _, _ in files:
+        parts = name.split("/")
+        if not name.isprintable() or any(p in ("", ".", "..") for p in parts):
+            raise BadInput(f"{name[:80]!r} cannot name a file")
+    total = sum(size for _, _, size in files)
     try:
         place.mkdir(parents=True)
-        if shutil.disk_usage(place).free < size + GB // 4:
-            raise NoSpace(f"{size:,} bytes do not fit on the disk of the data folder")
-        with (place / plain).open("wb") as file:
-            shutil.copyfileobj(stream, file)
+        if shutil.disk_usage(place).free < total + GB // 4:
+            raise NoSpace(f"{total:,} bytes do not fit on the disk of the data folder")
+        for name, stream, _ in files:
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            with (place / name).open("xb") as file:
+                shutil.copyfileobj(stream, file)
     except OSError as error:
-        raise NoSpace(f"the upload cannot be kept ({error.strerror or error})") from error
-    return place / plain
+        raise NoSpace(f"the upload of {what[:80]} cannot be kept ({error.strerror or error})") from error
 
 
 def preview(path: str, mapping: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ LOOKS = {
     "failed": ("red", "error"),
 }
 DIRECTIONS = ("max", "min", "")
+ON_DISK, FILE, FOLDER = "Path on this machine", "Upload a file", "Upload a folder"
 KNOWN = (
     "NATS-Bench topology and size (folder or single file), NAS-Bench-201 `.pth`, NAS-Bench-101 `.tfrecord`, "
     "NAS-Bench-Graph `.bench` (or the name `nas-bench-graph` for the installed package), NAS-Bench-Macro and "
@@ -35,7 +36,7 @@ KNOWN = (
 
 def button() -> None:
     """Opens the dialog."""
-    if st.button("Import", icon=":material/upload_file:", key="import_open", width=112):
+    if st.button("Import", icon=":material/upload_file:", key="import_open", width=104):
         for name in [k for k in st.session_state if str(k).startswith("import_") and k != "import_open"]:
             del st.session_state[name]
         dialog()
@@ -71,27 +72,43 @@ def dialog() -> None:
 
 
 def _path() -> str:
-    """The path that was written, or where an uploaded file was put; empty until there is one."""
+    """The path that was written, or where an upload was put; empty until there is one."""
     how = st.segmented_control(
         "From",
-        ["Path on this machine", "Upload"],
-        default="Path on this machine",
+        [ON_DISK, FILE, FOLDER],
+        default=ON_DISK,
         required=True,
         key="import_how",
         label_visibility="collapsed",
     )
-    if how == "Upload":
-        given = st.file_uploader("File", key="import_file", label_visibility="collapsed")
-        if given is None:
+    if how == ON_DISK:
+        return _written()
+    several: Any = "directory" if how == FOLDER else False
+    given: Any = st.file_uploader(
+        how, accept_multiple_files=several, key=f"import_{how.split()[-1]}", label_visibility="collapsed"
+    )
+    files = given if isinstance(given, list) else [given] if given is not None else []
+    return _kept(files, folder=how == FOLDER) if files else ""
+
+
+def _kept(files: list[Any], *, folder: bool) -> str:
+    """Where an upload lies; it is put there once."""
+    mark = [f.file_id for f in files]
+    if st.session_state.get("import_upload") != mark:
+        try:
+            if folder:
+                kept = jobs.keep_folder([(f.name, f, f.size) for f in files])
+            else:
+                kept = jobs.keep_upload(files[0].name, files[0], files[0].size)
+        except AppError as error:
+            errors.refused(error)
             return ""
-        if st.session_state.get("import_upload") != given.file_id:
-            try:
-                kept = jobs.keep_upload(given.name, given, given.size)
-            except AppError as error:
-                errors.refused(error)
-                return ""
-            st.session_state["import_upload"], st.session_state["import_kept"] = given.file_id, str(kept)
-        return str(st.session_state["import_kept"])
+        st.session_state["import_upload"], st.session_state["import_kept"] = mark, str(kept)
+    return str(st.session_state["import_kept"])
+
+
+def _written() -> str:
+    """A path as it was typed; which folders are read from here stands below."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "File or folder", key="import_path", placeholder="the whole path of a file or folder"
@@ -99,8 +116,9 @@ def _path() -> str:
         st.button("Look into it", icon=":material/search:", key="import_look")
     folders = ", ".join(map(str, jobs.roots()[:-1]))
     st.markdown(
-        f":small[:gray[Read from here: what lies in {show.plain(folders, 300)}. Upload other files, or "
-        "name their folder in NASCOPE_IMPORT_ROOTS.]]"
+        f":small[:gray[Read from here: what lies in {show.plain(folders, 300)}. For another folder, start "
+        "the app with NASCOPE\\_IMPORT\\_ROOTS=/that/folder (several with a colon between them; they replace "
+        "these), or upload it.]]"
     )
     return text.strip()
 
@@ -209,7 +227,7 @@ def _one(label: str, columns: list[str], given: str | None, key: str) -> str:
 
 def _metrics(found: dict[str, Any], path: str, used: set[str]) -> dict[str, dict[str, Any]]:
     """The metrics as a table to edit."""
-    guess: dict[str, dict[str, Any]] = found["mapping"]["metrics"]
+    guess = {c: v for c, v in found["mapping"]["metrics"].items() if c not in used}
     rows = found["rows"]
     numeric = [
         c
@@ -236,7 +254,7 @@ def _metrics(found: dict[str, Any], path: str, used: set[str]) -> dict[str, dict
         frame,
         hide_index=True,
         height=215,
-        key=f"import_metrics_{path}",
+        key=f"import_metrics_{path}_{'_'.join(sorted(used))}",  # other rows forget what was edited
         disabled=["column"],
         alt="Which columns are metrics, and what they are",
         column_config={

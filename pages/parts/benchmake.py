@@ -26,7 +26,7 @@ STRATEGY, MOST = "exhaustive", 10_000_000
 
 def button() -> None:
     """Opens the dialog."""
-    if st.button("Make", icon=":material/add:", key="make_open", width=112):
+    if st.button("Make", key="make_open", width=78, help="Train a benchmark of your own."):
         dialog()
 
 

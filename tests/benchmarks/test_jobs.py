@@ -112,6 +112,37 @@ def test_an_upload_is_kept_under_a_plain_name(home: Path) -> None:
             jobs.keep_upload(bad, io.BytesIO(b""), 0)
 
 
+def test_an_uploaded_folder_keeps_its_shape_and_goes_away_with_its_import(home: Path, tmp_path: Path) -> None:
+    text = Path(csv(tmp_path)).read_bytes()
+    files = [("bench/a.csv", text), ("bench/sub/b.txt", b"x")]
+    kept = jobs.keep_folder([(n, io.BytesIO(b), len(b)) for n, b in files])
+    assert kept.name == "bench"
+    assert (kept / "sub" / "b.txt").read_bytes() == b"x"
+    assert kept.is_relative_to(home / jobs.UPLOADS)
+    loose = jobs.keep_folder([("a.csv", io.BytesIO(b"1"), 1), ("b.csv", io.BytesIO(b"2"), 1)])
+    assert sorted(p.name for p in loose.iterdir()) == ["a.csv", "b.csv"]
+    for bad in ("bench/../../x", "/etc/x", "a//b", "bench/\x00"):
+        with pytest.raises(BadInput):
+            jobs.keep_folder([(bad, io.BytesIO(b""), 0)])
+    with pytest.raises(BadInput, match="no file"):
+        jobs.keep_folder([])
+
+
+def test_a_refused_path_says_what_is_allowed_and_how_to_allow_more(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed, other = tmp_path / "allowed", tmp_path / "other"
+    allowed.mkdir()
+    other.mkdir()
+    monkeypatch.setenv("NASCOPE_IMPORT_ROOTS", str(allowed))
+    with pytest.raises(BadInput) as refusal:
+        jobs.preview(csv(other))
+    said = str(refusal.value)
+    assert f"({allowed})" in said
+    assert f"NASCOPE_IMPORT_ROOTS={other}" in said
+    assert "upload it" in said
+
+
 def test_a_job_at_work_cannot_be_started_twice_or_put_away(home: Path, tmp_path: Path) -> None:
     import subprocess
     import sys
