@@ -11,9 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nascore.errors import NotSupported
 from nascore.space import Arch, Archs, Restricted, Space, array, enumerate_archs, settle, size, tuples
@@ -21,7 +21,7 @@ from nascore.task import Shape
 
 COUNTED = 20_000  # up to this many archs costs are counted for all, and validity where there is time
 DRAWN, BATCH, SECONDS = 400, 50, 0.15
-ROUNDS = 4
+STARTS, SINGLES = 4, 8
 Z95 = 1.96
 
 
@@ -41,7 +41,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Range:
-    """Least and largest of a cost; `exact` where all archs were counted."""
+    """Least and largest of a cost; where not `exact`, of those that a search has found."""
 
     low: float
     high: float
@@ -205,29 +205,39 @@ def _ranges(space: Space, shape: Shape, whole: Archs | None, good: list[Arch]) -
     if whole is not None and type(inner(space)).costs is not Space.costs:
         costs = space.costs(whole, shape)
         return {m: Range(float(v.min()), float(v.max()), True) for m, v in costs.items()}
-    start = good[:1]
-    ends = {m: [_end(space, shape, start[0], m, sign) for sign in (1, -1)] for m in ("params", "flops")}
-    return {m: Range(low, high, False) for m, (low, high) in ends.items()}
+    ends = {m: [_end(space, shape, good, m, sign) for sign in (1, -1)] for m in ("params", "flops")}
+    adds_up = bool(getattr(inner(space), "simple", False))
+    return {m: Range(low, high, adds_up) for m, (low, high) in ends.items()}
 
 
-def _end(space: Space, shape: Shape, arch: Arch, metric: str, sign: int) -> float:
-    """The least (sign 1) or largest (-1) cost that single changes lead to; exact where costs add up."""
-    until = time.monotonic() + SECONDS
-    best = sign * float(space.costs(array([arch], space), shape)[metric][0])
-    for _ in range(ROUNDS):
-        near = _changes(space, arch)
-        if not near or time.monotonic() > until:
-            break
+def _end(space: Space, shape: Shape, good: list[Arch], metric: str, sign: int) -> float:
+    """The least (sign 1) or largest (-1) cost that changes of single choices lead to, from the best drawn.
+
+    All best changes are made at once, or the better half of them, and so on down to one: the best of these is
+    kept. Where costs add up over choices, the first round ends at the exact value.
+    """
+    until = time.monotonic() + SECONDS / 2
+    first = good[:BATCH]
+    costs = sign * space.costs(array(first, space), shape)[metric]
+    found = float(costs.min())
+    for i in np.argsort(costs, kind="stable")[:STARTS]:
+        found = min(found, _walk(space, shape, first[i], float(costs[i]), (metric, sign, until)))
+    return sign * found
+
+
+def _walk(space: Space, shape: Shape, arch: Arch, best: float, goal: tuple[str, int, float]) -> float:
+    """The cost where no step from `arch` on leads lower, or where the time is up."""
+    metric, sign, until = goal
+    while time.monotonic() < until and (near := _changes(space, arch)):
         costs = sign * space.costs(array([a for _, a in near], space), shape)[metric]
-        new = _together(space, arch, near, costs, best)
-        cost = sign * float(space.costs(array([new], space), shape)[metric][0])
-        if cost >= best or space.invalid(new):  # the changes do not add up: take the best single one
-            i = int(np.argmin(np.where([not space.invalid(a) for _, a in near], costs, np.inf)))
-            new, cost = near[i][1], float(costs[i])
-        if cost >= best or space.invalid(new):
+        steps = [a for a in _steps(space, arch, near, costs, best) if not space.invalid(a)]
+        if not steps:
             break
-        arch, best = new, cost
-    return sign * best
+        costs = sign * space.costs(array(steps, space), shape)[metric]
+        if costs.min() >= best:
+            break
+        arch, best = steps[int(np.argmin(costs))], float(costs.min())
+    return best
 
 
 def _changes(space: Space, arch: Arch) -> list[tuple[int, Arch]]:
@@ -241,14 +251,19 @@ def _changes(space: Space, arch: Arch) -> list[tuple[int, Arch]]:
     return list(zip(where, tuples(settle(space, array(rows, space))), strict=True)) if rows else []
 
 
-def _together(space: Space, arch: Arch, near: Sequence[tuple[int, Arch]], costs: Any, now: float) -> Arch:
-    """All of the best changes at once, one a choice."""
+def _steps(
+    space: Space, arch: Arch, near: Sequence[tuple[int, Arch]], costs: NDArray[np.float64], now: float
+) -> list[Arch]:
+    """The best changes, one a choice, together: all, the better half, a quarter and so on; some alone."""
     best: dict[int, tuple[float, int]] = {}
     for (j, other), cost in zip(near, costs, strict=True):
         if cost < best.get(j, (now, 0))[0]:
             best[j] = (float(cost), other[j])
-    row = tuple(best[j][1] if j in best else i for j, i in enumerate(arch))
-    return tuples(settle(space, array([row], space)))[0]
+    ranked = sorted(best, key=lambda j: best[j])
+    groups = [ranked[: max(1, len(ranked) >> k)] for k in range(len(ranked).bit_length())]
+    groups += [[j] for j in ranked[1:SINGLES]]
+    rows = [tuple(best[j][1] if j in group else i for j, i in enumerate(arch)) for group in groups]
+    return tuples(settle(space, array(rows, space))) if rows else []
 
 
 def _drawn(good: list[Arch], n: int, rng: np.random.Generator) -> tuple[Arch, ...]:

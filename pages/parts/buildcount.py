@@ -80,9 +80,10 @@ def card(space: Space, shape: Shape, about: str, found: Overview) -> None:
     with st.container(border=True, gap="xsmall", key="build-costs"):
         for metric, title in (("params", "Parameters"), ("flops", "Multiply-adds")):
             r = found.ranges[metric]
-            how = "All were counted." if r.exact else "Ends found by changing one choice at a time."
-            text = f"{words.compact(r.low)} to {words.compact(r.high)}"
-            line(title, words.compact(r.low) if r.low == r.high else text, f"{how} {about}")
+            how = "Least and largest." if r.exact else "Found by changing choices of drawn ones."
+            ends = words.compact(r.low), words.compact(r.high)
+            text = f"{ends[0]} to {ends[1]}" + ("" if r.exact else " or wider")
+            line(title, ends[0] if r.low == r.high and r.exact else text, f"{how} {about}")
         supernet(found.shared)
         heavy(found)
 

@@ -79,6 +79,12 @@ def implied(document: Document) -> list[Pair]:
     return [(n, last) for n in range(inputs(document), last) if n not in used]
 
 
+def is_taken(document: Document, edge: Any) -> bool:
+    """Whether an edge leads into an output that concatenates: it has no operation."""
+    joins = builddoc.core(document)["knobs"].get("combine") == "concat"
+    return joins and isinstance(edge, tuple) and edge[1] == nodes(document) - 1
+
+
 def part_of(document: Document, part: str | None) -> Any:
     """The place of a picked part: a pair for `edge-0-1`, a number for `node-2`; None where it is gone."""
     words = (part or "").split("-")

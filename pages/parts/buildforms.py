@@ -38,6 +38,8 @@ def picked(document: Document, part: str | None) -> None:
             st.markdown(f":gray[:material/touch_app: {hint or 'Click a line to choose its operations.'}]")
             if ops:
                 everywhere(document)
+        elif buildedit.is_taken(document, place):
+            st.markdown(f"**{plain(buildedit.spoken(document, place))}** is concatenated as it is.")
         else:
             st.markdown(f"**{plain(buildedit.spoken(document, place))}** may be")
             chosen(document, place, ops[place])

@@ -21,12 +21,11 @@ def big(n: int) -> str:
     text = str(n) if n < 10**4000 else ""
     if text and len(text) <= DIGITS:
         return f"{n:,}"
-    power = len(text) - 1 if text else int(n.bit_length() * 0.30103)
-    head = n // 10 ** max(power - 2, 0)
-    if head >= 1000:
-        power, head = power + 1, head // 10
-    if head < 100:
-        power, head = power - 1, n // 10 ** max(power - 3, 0)
+    power = len(text) - 1 if text else int(n.bit_length() * 0.30103) - 1
+    while n >= 10 ** (power + 1):
+        power += 1
+    head = (n // 10 ** (power - 3) + 5) // 10
+    head, power = (head // 10, power + 1) if head == 1000 else (head, power)
     return f"{head // 100}.{head % 100:02d} x 10^{power}"
 
 
@@ -54,11 +53,16 @@ def graph(document: Document) -> Graph:
         for n in range(count)
     )
     drawn = tuple(
-        Edge(s, t, "" if on_nodes else candidates(ops[e]), "", 0, 0, not on)
+        Edge(s, t, "" if on_nodes else written(document, e, ops[e]), "", 0, 0, not on)
         for (s, t), e, on in zip(ids, links, live, strict=True)
     )
     more = tuple(Edge(str(s), str(t), "concat") for s, t in implied)
     return Graph(boxes, (*drawn, *more))
+
+
+def written(document: Document, edge: tuple[int, int], ops: tuple[str, ...]) -> str:
+    """What a line says: its candidates, or that the output takes it as it is."""
+    return "concat" if buildedit.is_taken(document, edge) else candidates(ops)
 
 
 def said(ops: dict[Any, tuple[str, ...]], node: int) -> str:
