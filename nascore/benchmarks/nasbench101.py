@@ -20,6 +20,7 @@ from typing import Any
 from nascore.benchmarks.piece import Held, Piece, Source, masked_crc, metric
 from nascore.benchmarks.table import Column
 from nascore.errors import BadInput
+from nascore.spaces.nasbench101 import Nasbench101
 
 FORMAT = "nasbench101"
 ORIGIN = "NAS-Bench-101, Ying et al. (Apache-2.0 licence)"
@@ -47,7 +48,7 @@ def source(held: Held) -> Source:
         FORMAT,
         "NAS-Bench-101 records",
         ORIGIN,
-        None,
+        Nasbench101(),
         partial(_read, held.path),
         column,
         STATIC,

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nascore.errors import BadInput, NoSpace, NotFound
+from nascore.errors import AppError, BadInput, NoSpace, NotFound
 from nascore.graph import Graph
 from nascore.kinds import EvaluationProtocol
 from nascore.space import Arch, Archs, Choice, Space, from_choices
@@ -212,9 +212,26 @@ class Table:
         for name in ("key", "text"):
             if row < 0:
                 row = _place(self._names[name], text)
+        if row < 0 and (arch := self._reading(text)) is not None:
+            row = int(self.lookup([arch])[0])
         if row < 0:
             raise NotFound(f"{self.name} has no architecture {text[:80]!r}")
         return row
+
+    def _reading(self, text: str) -> Arch | None:
+        """The arch that the table's space reads in a text: another spelling than its own."""
+        from nascore.spaces import SPACES
+
+        said = self.space or {}
+        if said.get("name") not in SPACES:
+            return None
+        knobs = {n: _tuples(v) for n, v in said.get("knobs", {}).items()}
+        try:
+            space: Space = SPACES[said["name"]](**knobs)
+            fits = [c.name for c in space.choices()] == [c.name for c in self.choices]
+            return space.read(text) if fits else None
+        except (AppError, TypeError, ValueError):
+            return None
 
     def arch(self, row: int) -> Arch | None:
         """Option indices of a row; None where the space is not known."""
@@ -302,6 +319,11 @@ def _numbers(column: pa.ChunkedArray, kind: Literal["float64", "int64"] = "float
     if found.null_count:
         values[np.from_dlpack(found.is_null().cast("uint8")).astype(bool)] = math.nan
     return values
+
+
+def _tuples(value: Any) -> Any:
+    """Lists of JSON as the tuples that knobs are."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _place(column: pa.ChunkedArray, text: str) -> int:

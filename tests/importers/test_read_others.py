@@ -49,6 +49,17 @@ def test_nasbench101_records_equal_the_raw_values(imported: Get, shared: Path) -
     np.testing.assert_array_equal(ours["params"], means["params"])
 
 
+def test_nasbench101_cells_are_of_their_space_and_found_by_the_records_own_text(imported: Get) -> None:
+    found = imported(RECORDS)
+    assert found.space is not None
+    assert (found.space["name"], found.rows) == ("nasbench101", 91)
+    np.testing.assert_array_equal(found.lookup(found.archs), np.arange(91))
+    published = "0110001000010000:input,maxpool3x3,maxpool3x3,output"
+    assert found.find(published) == found.find(found.frame["text"][0]) == 0
+    with pytest.raises(NotFound):
+        found.find("01100010:input,maxpool3x3,maxpool3x3,output")
+
+
 def test_nasbench101_repeats_are_numbered_and_keep_three_evaluations(imported: Get) -> None:
     found = imported(RECORDS)
     key = found.frame["key"][0]
