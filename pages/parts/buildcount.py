@@ -108,8 +108,13 @@ def of(count: Count, size: int) -> str:
     if count.exact:
         return "all" if count.low == size else buildscene.big(count.low)
     if count.high == size and count.low < size:
-        return f"at least {buildscene.big(count.low)}"
-    return f"about {buildscene.big(count.low)} to {buildscene.big(count.high)}"
+        return f"at least {rough(count.low)}"
+    return f"about {rough(count.low)} to {rough(count.high)}"
+
+
+def rough(n: int) -> str:
+    """An estimated count: three digits."""
+    return words.compact(n) if n < 10**15 else buildscene.big(n)
 
 
 def different(space: Space, found: Overview) -> None:
@@ -125,7 +130,7 @@ def different(space: Space, found: Overview) -> None:
             st.session_state["build_rest"] = space  # asked when nothing changed until the next look
             line("Different", "counting...", "Networks that compute the same are folded.")
             return
-        line("Different", of(known, found.size), known.how)
+        line("Different", of(known, found.valid.high), known.how)
         if waiting:
             st.rerun()  # the timer ends with the count
 
