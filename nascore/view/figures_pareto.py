@@ -30,6 +30,7 @@ MANY = 20_000  # dots in sight from which a histogram and a sample stand for the
 SAMPLE = 4_000
 FRAMES = 60  # pictures of an animation
 CROWD = 2_000  # dots in each of them
+COVER = 0.006  # half a dot of the front, in widths of the picture
 LINES = 200  # architectures in parallel coordinates
 
 
@@ -86,6 +87,7 @@ def plane(p: Points, t: Tokens, *, part: Sequence[float] | None = None, height: 
         _histogram(fig, p, over, part, gray)
         _histogram(fig, p, rest, part, scale(t.sequential))
         over, rest = _sample(over), _sample(rest)
+    rest = rest[~_covered(p, rest, seen)]
     _dots(fig, p, over, {"size": 3, "color": alpha(t.muted, 0.3)}, lost)
     _dots(fig, p, rest, {"size": 4 if len(rest) > 500 else 6, "color": t.dot, "opacity": 0.55})
     steps = len(p.axes) == 2
@@ -145,6 +147,17 @@ def _histogram(
         hoverongaps=False,
         hoverinfo="skip",
     )
+
+
+def _covered(p: Points, rows: Rows, seen: Mask) -> Mask:
+    """Which dots lie under one of the front: plotly would give the click to the smaller one below."""
+    under = np.zeros(len(rows), bool)
+    places = [a.places for a in p.axes[:2]]
+    reach = [COVER * (float(np.ptp(v[seen])) or 1.0) if seen.any() else 0.0 for v in places]
+    for at in p.front[seen[p.front]]:
+        near = [np.abs(v[rows] - v[at]) < r for v, r in zip(places, reach, strict=True)]
+        under |= near[0] & near[1]
+    return under
 
 
 def _sample(rows: Rows) -> Rows:
