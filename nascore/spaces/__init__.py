@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.spaces import cell, darts, nasbench101, nasbench201, nats_size
+from nascore.spaces import cell, darts, mobilenet, nasbench101, nasbench201, nasnet, nats_size, pooling, pruned_resnet
 
 SPACES: dict[str, type[Any]] = {
     "cell": cell.Cell,
     "darts": darts.Darts,
+    "mobilenet": mobilenet.Mobilenet,
     "nasbench101": nasbench101.Nasbench101,
     "nasbench201": nasbench201.Nasbench201,
+    "nasnet": nasnet.Nasnet,
     "nats_size": nats_size.NatsSize,
+    "pooling": pooling.Pooling,
+    "pruned_resnet": pruned_resnet.PrunedResnet,
 }

@@ -8,7 +8,7 @@ that is missing needs no weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -264,7 +264,7 @@ class PlainStack(nn.Module):
 class StackedCell(nn.Module):
     """A cell, and what brings its inputs to its width."""
 
-    def __init__(self, brings: Iterable[Bring], cell: DrawnCell) -> None:
+    def __init__(self, brings: Iterable[Bring], cell: nn.Module) -> None:
         super().__init__()
         self.brings = nn.ModuleList(brings)
         self.cell = cell
@@ -274,14 +274,26 @@ class StackedCell(nn.Module):
         return self.cell([b(x) for b, x in zip(self.brings, given, strict=True)], gates)
 
 
-class DrawnStack(nn.Module):
-    """The network of spaces/cell_stack.py."""
+class Stack(nn.Module):
+    """The network of spaces/cell_stack.py.
 
-    def __init__(self, cell: Cell, shape: Shape, arch: Arch | None, open_choices: Sequence[Choice]) -> None:
+    Args:
+        cell: its skeleton.
+        shape: of images and classes.
+        parts: kind of cell -> the nodes that its output concatenates, at most.
+        make: index and step -> the module of a cell, called with (inputs, gates).
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        shape: Shape,
+        parts: Mapping[str, Sequence[int]],
+        make: Callable[[int, Step], nn.Module],
+    ) -> None:
         super().__init__()
         self.steps = steps(cell, shape)
         self.stem = Stem(shape.image[0], stem_channels(cell), cell.stem_stride)
-        parts = {kind: part_nodes(cell, scheme(cell, kind), arch) for kind in cell.kinds}
 
         def given(index: int) -> tuple[list[str], int]:
             """Names of the parts of an output, and the channels of each."""
@@ -290,12 +302,10 @@ class DrawnStack(nn.Module):
             step = self.steps[index]
             return [f"node_{n}" for n in parts[step.kind]], step.size[0]
 
-        def block(step: Step) -> StackedCell:
+        self.blocks = nn.ModuleList()
+        for i, step in enumerate(self.steps):
             brings = [Bring(*given(g.cell), step.size[0], g.stride) for g in step.inputs]
-            plan = scheme(cell, step.kind)
-            return StackedCell(brings, DrawnCell(cell, plan, step.size[0], step.stride, arch, open_choices))
-
-        self.blocks = nn.ModuleList(block(step) for step in self.steps)
+            self.blocks.append(StackedCell(brings, make(i, step)))
         names, channels = given(len(self.steps) - 1)
         self.head = (
             JoinedHead(names, channels, shape.classes)
@@ -309,6 +319,19 @@ class DrawnStack(nn.Module):
         for step, block in zip(self.steps, self.blocks, strict=True):
             outputs.append(block([outputs[g.cell + 1] for g in step.inputs], gates))
         return self.head(outputs[-1])
+
+
+def stack(cell: Cell, shape: Shape, arch: Arch | None, open_choices: Sequence[Choice]) -> nn.Module:
+    """The network of one arch, or of all."""
+    if cell.plain_stack:
+        return PlainStack(cell, shape, arch, open_choices)
+    plans = {kind: scheme(cell, kind) for kind in cell.kinds}
+    parts = {kind: part_nodes(cell, plan, arch) for kind, plan in plans.items()}
+
+    def make(_: int, step: Step) -> DrawnCell:
+        return DrawnCell(cell, plans[step.kind], step.size[0], step.stride, arch, open_choices)
+
+    return Stack(cell, shape, parts, make)
 
 
 class DrawnSupernet(Supernet):
@@ -325,7 +348,6 @@ class DrawnSupernet(Supernet):
         super().__init__(cell, shape)
         if sharing != "separate":
             raise NotSupported("the operations of a cell have no weights in common; choose separate sharing")
-        stack = PlainStack if cell.plain_stack else DrawnStack
         self.net = stack(cell, shape, None, choices)
         init_weights(self)
 
@@ -339,7 +361,6 @@ class DrawnNet(nn.Module):
 
     def __init__(self, cell: Cell, arch: Arch, shape: Shape) -> None:
         super().__init__()
-        stack = PlainStack if cell.plain_stack else DrawnStack
         self.net = stack(cell, shape, arch, ())
         init_weights(self)
 

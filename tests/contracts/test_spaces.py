@@ -20,6 +20,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "darts": TINY,
     "nasbench101": {**TINY, "channels": 8},
     "nasbench201": TINY,
+    "nasnet": {**TINY, "blocks": 2},
+    "mobilenet": {"width": 0.125, "stages_used": 2, "depths": (1, 2), "stem_stride": 1},
+    "pooling": {"layers": 7, "channels": 4},
+    "pruned_resnet": {"depth": 14, "channels": 8},
 }
 EVERY = [pytest.param(cls(**SMALL.get(name, {})), id=name) for name, cls in SPACES.items()]
 
@@ -32,10 +36,10 @@ def images(n: int = 8) -> torch.Tensor:
     return torch.randn(n, *SHAPE.image, generator=torch.Generator().manual_seed(0))
 
 
-def supernet(space: Any) -> Any:
+def supernet(space: Any, sharing: Any = "separate") -> Any:
     torch.manual_seed(0)
     try:
-        return space.supernet(SHAPE, "separate", space.choices())
+        return space.supernet(SHAPE, sharing, space.choices())
     except NotSupported as error:
         pytest.skip(str(error))
 
@@ -59,18 +63,32 @@ def test_every_sampled_arch_builds_and_trains_one_step(space: Any) -> None:
         assert any(not torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("sharing", ["separate", "entangled"])
 @pytest.mark.parametrize("space", EVERY)
-def test_an_extracted_network_equals_the_one_hot_view(space: Any) -> None:
-    net = supernet(space)
+def test_an_extracted_network_equals_the_one_hot_view(space: Any, sharing: str) -> None:
+    net = supernet(space, sharing)
     net.at(Softmax(space)())(images())
     for arch in some(space):
         alone = net.eval().extract(arch)
         torch.testing.assert_close(alone(images()), net(images(), one_hot(space, arch)), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("sharing", ["separate", "entangled"])
 @pytest.mark.parametrize("space", EVERY)
-def test_a_gradient_reaches_the_listed_options_only(space: Any) -> None:
-    net, arch = supernet(space), some(space, 1)[0]
+def test_an_extracted_network_equals_the_one_hot_view_in_training(space: Any, sharing: str) -> None:
+    net = supernet(space, sharing).train()
+    for arch in some(space, 3):
+        alone, outputs = net.extract(arch), []
+        for view in (alone, net.at(one_hot(space, arch))):
+            torch.manual_seed(0)  # where there is dropout
+            outputs.append(view(images()))
+        torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("sharing", ["separate", "entangled"])
+@pytest.mark.parametrize("space", EVERY)
+def test_a_gradient_reaches_the_listed_options_only(space: Any, sharing: str) -> None:
+    net, arch = supernet(space, sharing), some(space, 1)[0]
     net.at(one_hot(space, arch))(images()).square().sum().backward()
     taken = one_hot(space, arch)
     for choice in space.choices():
