@@ -202,7 +202,8 @@ def _part(n: int, share: float) -> int:
 
 def _ranges(space: Space, shape: Shape, whole: Archs | None, good: list[Arch]) -> dict[str, Range]:
     """Least and largest params and FLOPs: of all archs, or found by changing one choice at a time."""
-    if whole is not None and type(inner(space)).costs is not Space.costs:
+    quick = type(inner(space)).costs is not Space.costs
+    if whole is not None and (quick or len(whole) <= DRAWN // 2):
         costs = space.costs(whole, shape)
         return {m: Range(float(v.min()), float(v.max()), True) for m, v in costs.items()}
     ends = {m: [_end(space, shape, good, m, sign) for sign in (1, -1)] for m in ("params", "flops")}

@@ -206,6 +206,16 @@ def test_the_empty_page_says_how_to_begin_and_a_preset_opens(visit: Open) -> Non
     assert drafts.open_draft(asked(at, "space")).document == builddoc.preset("nasbench201")
 
 
+@pytest.mark.parametrize("name", draftbar.presets())
+def test_every_ready_space_opens_and_can_be_saved(visit: Open, name: str) -> None:
+    draft = drafts.create(builddoc.preset(name))
+    at = visit("build", space=draft.id)
+    assert not at.error
+    assert at.metric[0].value == buildscene.big(size(from_json("space", draft.document)))
+    at.button(key="build_save").click().run()
+    assert "Saved as version 1." in said(at)
+
+
 def test_an_edit_is_kept_over_a_reload_and_undone(visit: Open) -> None:
     draft = drafts.create(builddoc.preset("nasbench201"))
     at = visit("build", space=draft.id)
