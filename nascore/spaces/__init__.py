@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.spaces import cell, darts, mobilenet, nasbench101, nasbench201, nasnet, nats_size, pooling, pruned_resnet
+from nascore.spaces import (
+    cell,
+    darts,
+    mobilenet,
+    nasbench101,
+    nasbench201,
+    nasnet,
+    nats_size,
+    pooling,
+    pruned_resnet,
+)
 
 SPACES: dict[str, type[Any]] = {
     "cell": cell.Cell,

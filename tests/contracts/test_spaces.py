@@ -21,9 +21,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "nasbench101": {**TINY, "channels": 8},
     "nasbench201": TINY,
     "nasnet": {**TINY, "blocks": 2},
-    "mobilenet": {"width": 0.125, "stages_used": 2, "depths": (1, 2), "stem_stride": 1},
-    "pooling": {"layers": 7, "channels": 4},
-    "pruned_resnet": {"depth": 14, "channels": 8},
+    "mobilenet": {"width": 0.125, "stages_used": 1, "depths": (1, 2), "stem_stride": 2},
+    "pooling": {"layers": 5, "channels": 4},
+    "pruned_resnet": {"depth": 14, "channels": 4},
 }
 EVERY = [pytest.param(cls(**SMALL.get(name, {})), id=name) for name, cls in SPACES.items()]
 
