@@ -257,8 +257,13 @@ class Table:
     @cached_property
     def _tie(self) -> NDArray[np.int64]:
         """(rows,) place of each arch among equals: of its official index, or its text."""
-        column = self.frame["index" if "index" in self.frame else "text"]
-        return column.argsort().argsort().to_numpy()
+        import pyarrow.compute as pc
+
+        found = self._read(["index"])  # without a column where there is none
+        column = found["index"] if found.num_columns else self._names["text"]
+        places = np.empty(self.rows, np.int64)
+        places[np.from_dlpack(pc.sort_indices(column))] = np.arange(self.rows)  # pyright: ignore
+        return places
 
     def top(self, n: int, by: str) -> pd.DataFrame:
         """The n best rows."""
