@@ -19,11 +19,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nascore.cost import Cost, Size, convolution, norm, operation
 from nascore.errors import BadInput
-from nascore.graph import Edge, Graph, Node
+from nascore.graph import Block, Edge, Graph, Node
 from nascore.kinds import knob
-from nascore.space import Arch, Choice, Sharing, Space
+from nascore.space import Arch, Archs, Choice, Sharing, Space, tuples
 from nascore.spaces.cell import Cell
 from nascore.spaces.cell_stack import blocks, steps
 
@@ -140,12 +143,27 @@ class Nasnet(Space):
         for kind, cell in cells.items():
             self._draw(kind, cell, shape, nodes, edges)
 
-        def ops(kind: str, size: Size, stride: int) -> Cost:
-            joins = self.joins(kind, cells[kind])
-            return sum(_costs(cells[kind], joins, size, stride).values(), start=Cost())
+        return Graph(tuple(nodes), tuple(edges), self._network(cells, shape))
 
-        made = blocks(self.frame, shape, lambda kind: len(self.joins(kind, cells[kind])), ops)
-        return Graph(tuple(nodes), tuple(edges), made)
+    def _network(self, cells: dict[str, tuple[BlockOf, ...]], shape: Shape) -> tuple[Block, ...]:
+        joins = {kind: self.joins(kind, cell) for kind, cell in cells.items()}
+        seen: dict[tuple[str, Size], Cost] = {}
+
+        def ops(kind: str, size: Size, stride: int) -> Cost:
+            if (kind, size) not in seen:
+                costs = _costs(cells[kind], joins[kind], size, stride)
+                seen[kind, size] = sum(costs.values(), start=Cost())
+            return seen[kind, size]
+
+        return blocks(self.frame, shape, lambda kind: len(joins[kind]), ops)
+
+    def costs(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
+        """Params and multiply-adds, without drawing anything."""
+        made = [self._network(self.decoded(a), shape) for a in tuples(archs)]
+        return {
+            "params": np.array([float(sum(b.params for b in m)) for m in made]),
+            "flops": np.array([float(sum(b.flops for b in m)) for m in made]),
+        }
 
     def _draw(
         self, kind: str, cell: tuple[BlockOf, ...], shape: Shape, nodes: list[Node], edges: list[Edge]
@@ -220,11 +238,16 @@ def _costs(cell: Sequence[BlockOf], joins: Sequence[int], size: Size, stride: in
     out: dict[str, Cost] = {}
     for b, (*sides, how) in enumerate(cell):
         for side, (state, op) in zip(SIDES, sides, strict=True):
-            out[f"{b}{side}"] = operation(OPTIONS[op], size, stride if state < INPUTS else 1)
+            out[f"{b}{side}"] = _operation(op, size, stride if state < INPUTS else 1)
         if COMBINE[how] == "concat":
             out[f"{b}"] = convolution(2 * size[0], size, 1) + norm(size[0])
     halved = [s for s in joins if s < INPUTS] if stride > 1 else []
     return out | {f"out{s}": operation("skip_connect", size, stride) for s in halved}
+
+
+@lru_cache(maxsize=4096)
+def _operation(op: int, size: Size, stride: int) -> Cost:
+    return operation(OPTIONS[op], size, stride)
 
 
 def _orders(cell: tuple[BlockOf, ...]) -> list[tuple[BlockOf, ...]]:
