@@ -100,6 +100,16 @@ def test_a_lower_bound_of_classes_stays_below_them() -> None:
     assert found.low <= 8  # sums of 2, 4, ..., 16
 
 
+def test_the_bound_is_near_the_number_of_classes_where_all_are_equally_large() -> None:
+    @dataclass(frozen=True)
+    class Front(Even):
+        def canonical(self, arch: Arch) -> Arch:
+            return arch[:9]
+
+    found = distinct(Front(16), Count(2**15 - 1, 2**15 - 1, ""))
+    assert 380 < found.low < 680  # 512 of them
+
+
 def test_a_space_without_a_network_is_refused() -> None:
     @dataclass(frozen=True)
     class Never(Even):

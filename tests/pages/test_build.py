@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from nascore.codec import arch_to_json, dumps, from_json, to_json
 from nascore.errors import BadInput
@@ -130,6 +131,12 @@ def test_counts_of_any_size_are_written_in_words(n: int, text: str) -> None:
     assert buildscene.big(n) == text
 
 
+def test_a_choice_that_keeps_only_its_open_options_is_closed_no_more() -> None:
+    small = builddoc.shrink(builddoc.preset("nasbench201"), "edge_3_0", ["none", "skip_connect"])
+    assert buildedit.tick(small, (0, 3), ("none", "skip_connect"))["name"] == "cell"
+    assert buildedit.tick(small, (0, 1), ("none", "skip_connect"))["name"] == "restrict"
+
+
 def test_versions_are_compared_in_sentences() -> None:
     a = builddoc.preset("nasbench201")
     b = buildedit.set_knob(buildedit.tick(a, (0, 1), OPS), "cells", 3)
@@ -204,6 +211,26 @@ def test_the_empty_page_says_how_to_begin_and_a_preset_opens(visit: Open) -> Non
     assert not at.exception
     assert at.metric[0].value == "15,625"
     assert drafts.open_draft(asked(at, "space")).document == builddoc.preset("nasbench201")
+
+
+def test_an_edit_drawn_before_nodes_got_other_numbers_is_refused(home: Path) -> None:
+    draft = drafts.create(drawn(2, (0, 1)))
+
+    def page(id: str, revision: int) -> None:
+        import streamlit as st
+
+        from pages.parts import buildedit, buildstate
+
+        st.query_params["space"] = id
+        buildstate.opened()
+        buildstate.change(buildedit.add_node)
+        buildstate.change(lambda d: buildedit.join(d, 0, 1), since=revision)
+        st.markdown(buildstate.refusal("drawing"))
+
+    at = AppTest.from_function(page, args=(draft.id, draft.revision)).run()
+    assert not at.exception
+    assert "the drawing had changed" in at.markdown[0].value
+    assert buildedit.edges(drafts.open_draft(draft.id).document) == [(0, 2)]
 
 
 @pytest.mark.parametrize("name", draftbar.presets())
