@@ -6,6 +6,7 @@ from typing import Any
 
 from nascore.spaces import (
     cell,
+    conv_macro,
     darts,
     mobilenet,
     nasbench101,
@@ -18,6 +19,7 @@ from nascore.spaces import (
 
 SPACES: dict[str, type[Any]] = {
     "cell": cell.Cell,
+    "conv_macro": conv_macro.ConvMacro,
     "darts": darts.Darts,
     "mobilenet": mobilenet.Mobilenet,
     "nasbench101": nasbench101.Nasbench101,
