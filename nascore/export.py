@@ -7,6 +7,7 @@ weights are ours in the same order under shorter names, which its `rename` gives
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ def _about(space: Space, arch: Arch, shape: Shape, name: str, params: int) -> li
     return [
         f"A network of the space {_plain(name or type(space).__name__)}, as plain PyTorch.",
         "",
-        f"Architecture   {_plain(space.text(arch))}",
+        *_folded(f"Architecture   {_plain(space.text(arch))}"),
         f"Key            {spaces.key(space, arch)}",
         f"Input          {_plain(sizes)}",
         f"Output         {_plain(outs)}",
@@ -117,6 +118,11 @@ def _plain(text: str, limit: int = 2000) -> str:
     r"""A text that can stand between triple quotes: printable, on one line, without \ and three quotes."""
     line = "".join(c if c.isprintable() else " " for c in text)[:limit]
     return line.replace("\\", "/").replace('"', "'")
+
+
+def _folded(line: str) -> list[str]:
+    """A long line over several, indented like its first word's value."""
+    return textwrap.wrap(line, 100, subsequent_indent=" " * 15) or [line]
 
 
 USE = """
@@ -179,27 +185,35 @@ def _compared(text: str, net: nn.Module, shape: Shape) -> float:
     Raises:
         NotSupported: it is not close.
     """
-    import torch
-
     from nascore.trace import inputs_of
 
-    home: dict[str, Any] = {"__name__": "exported"}
-    exec(compile(text, "<exported>", "exec"), home)  # noqa: S102 -- source that was made here, of names made here
-    theirs = home["Network"]()
-    theirs.load_state_dict(home["rename"](net.state_dict()))
-    x, worst = inputs_of(shape, CHECKED, seed=1), 0.0
-    for training in (True, False):  # training first, so that judging meets statistics that it has changed
-        outs = []
-        for model in (net, theirs):
-            torch.manual_seed(2)
-            with torch.no_grad():
-                outs.append(model.train(training)(x))
-        worst = max(worst, _distance(*outs))
+    x = inputs_of(shape, CHECKED, seed=1)
+    try:
+        home: dict[str, Any] = {"__name__": "exported"}
+        exec(compile(text, "<exported>", "exec"), home)  # noqa: S102 -- made here, of names made here
+        theirs = home["Network"]()
+        theirs.load_state_dict(home["rename"](net.state_dict()))
+        worst = max(_outputs_apart(net, theirs, x, training) for training in (True, False))
+    except (TypeError, ValueError, NameError, AttributeError, IndexError, KeyError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:160]
+        raise NotSupported(f"the source that was written does not run: {why}") from error
     if not worst <= CLOSE:
         raise NotSupported(
             f"the source that was written gives other outputs, by {worst:.1e}; nothing was kept"
         )
     return worst
+
+
+def _outputs_apart(net: nn.Module, theirs: nn.Module, x: Any, training: bool) -> float:
+    """In one mode, with the same random numbers; training changes the statistics that judging uses."""
+    import torch
+
+    outs = []
+    for model in (net, theirs):
+        torch.manual_seed(2)
+        with torch.no_grad():
+            outs.append(model.train(training)(x))
+    return _distance(*outs)
 
 
 def _distance(ours: Any, theirs: Any) -> float:

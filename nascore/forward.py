@@ -150,8 +150,14 @@ class Writer:
             self.body.inputs.append(name)
             self.names[node] = name
         elif node.op == "output":
-            value = self._value(node.args[0], self._inline(node, _in_order(node)))
-            self.body.lines.append(f"return {value.text}")
+            inline = self._inline(node, _in_order(node))
+            value = self._value(node.args[0], inline)
+            if isinstance(node.args[0], tuple | list) and len(value.text) > WIDE:
+                self.waiting |= inline
+                self._flush(self.at[node] - 1)
+                value = self._value(node.args[0], {})
+            text = value.text[1:-1] if isinstance(node.args[0], tuple) else value.text
+            self.body.lines.append(f"return {text}")
         elif node.op == "get_attr":
             self.names[node] = self.calls[str(node.target)]
         elif node.users or node.op == "call_function":
@@ -203,7 +209,7 @@ class Writer:
         self.uses = set()
         match node.op:
             case "call_module" if node.target in self.own:
-                words = [self._value(a, inline).text for a in _nodes(node.args)]
+                words = [w for a in _nodes(node.args) for w in self._spread(a, inline)]
                 words += [f"{k}={self._value(v, inline).text}" for k, v in node.kwargs.items() if _nodes(v)]
                 return Text(f"{self.calls[str(node.target)]}({', '.join(words)})")
             case "call_module":
@@ -214,8 +220,19 @@ class Writer:
             case _:
                 return self._function(node, inline)
 
+    def _spread(self, node: fx.Node, inline: dict[fx.Node, Text]) -> list[str]:
+        """An argument that holds several tensors, as several arguments."""
+        value, text = node.meta.get("value"), self._value(node, inline).text
+        if not isinstance(value, tuple | list):
+            return [text]
+        tensors = [i for i, v in enumerate(value) if isinstance(v, torch.Tensor)]
+        if any(isinstance(v, tuple | list | dict) for v in value):
+            raise NotSupported("a call with nested tuples of tensors cannot be written as plain source")
+        return [f"*{text}"] if len(tensors) == len(value) else [f"{text}[{i}]" for i in tensors]
+
     def _function(self, node: fx.Node, inline: dict[fx.Node, Text]) -> Text:
         f, args = node.target, node.args
+        f = operator.add if f is torch.add and len(args) == 2 and not node.kwargs else f
         if f in INFIX:
             sign, bind = INFIX[f]  # type: ignore[index]
             left, right = (self._value(a, inline) for a in args)

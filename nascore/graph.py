@@ -104,7 +104,8 @@ class Piece:
         ms: measured milliseconds of one call; None where nothing was measured.
         pieces: what is inside, in the order of the computation; none for what cannot be unfolded.
         links: (source, target, port) inside: ids of pieces, `in0`, `in1`, ... for what comes in, `out` for
-            what goes out; the port says which input of the target is meant.
+            what goes out; the port says which input of the target is meant (of `out`: which of several
+            outputs), and `id@1` the second output of a piece with several.
     """
 
     id: str
@@ -132,9 +133,9 @@ def unfold(whole: Piece, opened: Collection[str]) -> tuple[tuple[Piece, ...], tu
     """
     seen: list[Piece] = [Piece("input", "input")]
     links: list[tuple[str, str]] = []
-    out = _unfold(whole, opened, {0: ["input"]}, seen, links)
+    outs = _unfold(whole, opened, {0: ["input"]}, seen, links)
     seen.append(Piece("output", "output", shape=whole.shape))
-    links += [(source, "output") for source in out]
+    links += [(source, "output") for sources in outs.values() for source in sources]
     return tuple(seen), tuple(dict.fromkeys(links))
 
 
@@ -144,21 +145,34 @@ def _unfold(
     given: dict[int, list[str]],
     seen: list[Piece],
     links: list[tuple[str, str]],
-) -> list[str]:
-    """Adds what is inside a piece; returns what its output comes from."""
-    ways = {f"in{port}": sources for port, sources in given.items()}
+) -> dict[int, list[str]]:
+    """Adds what is inside a piece; returns what each of its outputs comes from."""
+    ways = {f"in{port}": {0: sources} for port, sources in given.items()}
     for inner in piece.pieces:
         arrives: dict[int, list[str]] = {}
         for source, target, port in piece.links:
             if target == inner.id:
-                arrives.setdefault(port, []).extend(ways.get(source, []))
+                arrives.setdefault(port, []).extend(_from(ways, source))
         if inner.pieces and inner.id in opened:
             ways[inner.id] = _unfold(inner, opened, arrives, seen, links)
         else:
             seen.append(inner)
             links += [(source, inner.id) for sources in arrives.values() for source in sources]
-            ways[inner.id] = [inner.id]
-    return [s for source, target, _ in piece.links if target == "out" for s in ways.get(source, [])]
+            ways[inner.id] = {0: [inner.id]}
+    outs: dict[int, list[str]] = {}
+    for source, target, port in piece.links:
+        if target == "out":
+            outs.setdefault(port, []).extend(_from(ways, source))
+    return outs
+
+
+def _from(ways: dict[str, dict[int, list[str]]], source: str) -> list[str]:
+    """What a source of a link comes from: one of its outputs where there are several, else all."""
+    name, _, part = source.partition("@")
+    outs = ways.get(name, {})
+    if part and len(outs) > 1:
+        return outs.get(int(part), [])
+    return [s for sources in outs.values() for s in sources]
 
 
 def find(whole: Piece, id: str) -> Piece | None:

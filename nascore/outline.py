@@ -7,6 +7,7 @@ nothing here, although the records of a benchmark may count it.
 
 from __future__ import annotations
 
+import operator
 import platform
 import time
 from collections.abc import Iterator
@@ -151,14 +152,16 @@ class Reader:
         for node in graph.nodes:
             came = [a for a in _in_order(node) if a in source]
             if node.op == "output":
-                links += [(source[a], "out", 0) for a in came]
+                links += [(end, "out", port) for port, end in _ports(came, source)]
             elif node.op in ("placeholder", "get_attr") or not came or not _is_work(node):
                 if node.op != "placeholder" and came and isinstance(node.meta.get("value"), Tensor | tuple):
-                    source[node] = source[came[0]]
+                    item = node.args[1] if node.target is operator.getitem else None
+                    part = isinstance(item, int) and isinstance(came[0].meta.get("value"), tuple | list)
+                    source[node] = f"{source[came[0]]}@{item}" if part else source[came[0]]
             else:
                 made = self._call(traced, node, id, names)
                 pieces.append(made)
-                links += [(source[a], made.id, port) for port, a in enumerate(came)]
+                links += [(end, made.id, port) for port, end in _ports(came, source)]
                 source[node] = made.id
         return pieces, links
 
@@ -177,6 +180,24 @@ class Reader:
         )
 
 
+def _ports(nodes: list[fx.Node], source: dict[fx.Node, str]) -> Iterator[tuple[int, str]]:
+    """What arrives at each input: a value of several tensors takes as many inputs."""
+    port = 0
+    for node in nodes:
+        value = node.meta.get("value")
+        if isinstance(value, tuple | list):
+            parts = [i for i, v in enumerate(value) if isinstance(v, Tensor)]
+            yield from ((port + k, f"{source[node]}@{i}") for k, i in enumerate(parts))
+            port += len(parts)
+        else:
+            yield port, source[node]
+            port += 1
+
+
+def _base(source: str) -> str:
+    return source.partition("@")[0]
+
+
 def _staged(pieces: list[Piece], links: list[Link]) -> tuple[list[Piece], list[Link]]:
     """Equal blocks in a row become one piece."""
     runs = [list(run) for _, run in groupby(_linked(pieces, links), key=lambda pair: pair[0])]
@@ -187,7 +208,7 @@ def _staged(pieces: list[Piece], links: list[Link]) -> tuple[list[Piece], list[L
             continue
         name = f"{run[0].id}-{run[-1].id.rpartition('/')[2].rpartition('.')[2]}"
         ids = {p.id for p in run}
-        inner = [("in0" if s not in ids else s, t, p) for s, t, p in kept if t in ids]
+        inner = [("in0" if _base(s) not in ids else s, t, p) for s, t, p in kept if t in ids]
         inner.append((run[-1].id, "out", 0))
         spent = [p.ms for p in run]
         ms = None if None in spent else sum(m for m in spent if m is not None)
@@ -206,9 +227,9 @@ def _staged(pieces: list[Piece], links: list[Link]) -> tuple[list[Piece], list[L
             )
         )
         kept = [
-            (name if s in ids else s, name if t in ids else t, p)
+            (s.replace(_base(s), name) if _base(s) in ids else s, name if t in ids else t, p)
             for s, t, p in kept
-            if not (s in ids and t in ids)
+            if not (_base(s) in ids and t in ids)
         ]
     return out, kept
 
@@ -218,8 +239,10 @@ def _linked(pieces: list[Piece], links: list[Link]) -> Iterator[tuple[int, Piece
     group = -1
     for i, piece in enumerate(pieces):
         before = pieces[i - 1] if i else None
-        alone = before is not None and [s for s, t, _ in links if t == piece.id] == [before.id]
-        alone = alone and before is not None and [t for s, t, _ in links if s == before.id] == [piece.id]
+        alone = before is not None and {_base(s) for s, t, _ in links if t == piece.id} == {before.id}
+        alone = (
+            alone and before is not None and {t for s, t, _ in links if _base(s) == before.id} == {piece.id}
+        )
         if not (alone and before is not None and _face(before) == _face(piece)):
             group += 1
         yield group, piece
