@@ -20,16 +20,6 @@ HOW = (
 )
 
 
-def pictures(asked: Asked) -> None:
-    """Scatter at the left; effects and distribution at the right."""
-    left, right = st.columns([1.25, 1], gap="medium")
-    with left:
-        scatter(asked)
-    with right:
-        effects(asked)
-        distribution(asked)
-
-
 def scatter(asked: Asked) -> None:
     """All archs at two metrics; a box in it chooses, or a click opens."""
     x, y = asked.pair
