@@ -42,6 +42,7 @@ class Helper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # an interrupt from the keyboard is for the one who asked
         )
 
     def ask(self, request: Any) -> Any:
@@ -111,10 +112,13 @@ def answers(module: str, requests: Sequence[Any], count: int) -> Iterator[Any]:
 def serve(act: Callable[[Any], Any]) -> None:
     """A helper's whole life: answers one request after the other until there are no more."""
     gc.disable()  # what is read is plain data without circles, and much of it
-    out = sys.stdout.buffer
-    sys.stdout = sys.stderr
-    for line in sys.stdin.buffer:
-        body = pickle.dumps(act(json.loads(line)), protocol=5)
-        out.write(LENGTH.pack(len(body)))
-        out.write(body)
-        out.flush()
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what anybody prints is no answer
+    try:
+        for line in sys.stdin.buffer:
+            body = pickle.dumps(act(json.loads(line)), protocol=5)
+            out.write(LENGTH.pack(len(body)))
+            out.write(body)
+            out.flush()
+    except BrokenPipeError:
+        os._exit(0)  # nobody listens any more
