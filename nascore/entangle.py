@@ -172,25 +172,30 @@ class Conv(nn.Conv2d):
         else:
             weight = weight[:count, : input.shape[1]]
         bias = None if self.bias is None else self.bias[: weight.shape[0]]
-        weight, padding = self._crop(weight, kernel)
+        weight, padding, factor = self._crop(weight, kernel)
         if outputs is not None and (c := outputs.cover(weight)) is not None:
-            weight = weight * c[:, None, None, None]
             bias = None if bias is None else bias * c
+            factor = _times(factor, c[:, None, None, None])
         if inputs is not None and self.groups == 1 and (c := inputs.cover(weight)) is not None:
-            weight = weight * c[None, :, None, None]
+            factor = _times(factor, c[None, :, None, None])
+        if factor is not None:  # all covers at once: one copy of the weight, not one for each
+            weight = weight * factor
         return F.conv2d(input, weight, bias, stride or self.stride, padding, self.dilation, groups)
 
-    def _crop(self, weight: Tensor, kernel: Axis | None) -> tuple[Tensor, tuple[int, int]]:
-        """The central part that the largest listed kernel needs, superposed, and its padding."""
+    def _crop(self, weight: Tensor, kernel: Axis | None) -> tuple[Tensor, tuple[int, int], Tensor | None]:
+        """The central part that the largest listed kernel needs, its padding, and its cover."""
         padding = (int(self.padding[0]), int(self.padding[1]))
         if kernel is None:
-            return weight, padding
+            return weight, padding, None
         cut = (weight.shape[-1] - kernel.full) // 2
         side = slice(cut, cut + kernel.full)
-        weight = weight[..., side, side]
-        if (c := kernel.cover(weight)) is not None:
-            weight = weight * c[rings(kernel.full).to(weight.device)]
-        return weight, (padding[0] - cut, padding[1] - cut)
+        c = kernel.cover(weight)
+        covered = None if c is None else c[rings(kernel.full).to(weight.device)][None, None]
+        return weight[..., side, side], (padding[0] - cut, padding[1] - cut), covered
+
+
+def _times(first: Tensor | None, second: Tensor) -> Tensor:
+    return second if first is None else first * second
 
 
 def rings(side: int) -> Tensor:
