@@ -122,6 +122,14 @@ def _sequence(module: nn.Sequential, path: str, x: Any) -> Traced:
     return found
 
 
+def _length(proxy: fx.Proxy) -> int:
+    """How many items a tuple has; that of a tensor changes with the examples, so it is not taken as it is."""
+    value = proxy.node.meta["value"]
+    if isinstance(value, Tensor):
+        raise TypeError("len of a tensor; write x.shape[0]")
+    return len(value)
+
+
 class Watch(fx.Tracer):
     """Records one forward: children are not looked into, and every recorded call is also made.
 
@@ -234,6 +242,7 @@ class Watch(fx.Tracer):
     def _factories(self) -> Iterator[None]:
         """Torch's makers of tensors, which do not look at placeholders by themselves."""
         with ExitStack() as stack:
+            stack.enter_context(mock.patch.object(fx.Proxy, "__len__", _length))
             for name in (*RANDOM, *FACTORIES):
                 stack.enter_context(mock.patch.object(torch, name, self._maker(name, getattr(torch, name))))
             yield

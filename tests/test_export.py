@@ -140,8 +140,31 @@ class Twice(nn.Module):
         return self.out(self.second(self.first(x.flatten(1))))
 
 
+class Pair(nn.Module):
+    """Takes several tensors in a list and gives several back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(64, 64), nn.Linear(64, 64)
+
+    def forward(self, given: list[Tensor]) -> tuple[Tensor, Tensor]:
+        return self.left(given[0]), self.right(given[-1]).relu()
+
+
+class Pairs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.out = Pair(), Pair(), nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        given = self.first([x.flatten(1)])
+        a, b = self.second([*given])
+        c, d = self.second(given)
+        return self.out(a - (b - c) * -d)
+
+
 NETS: dict[str, type[nn.Module]] = {
-    c.__name__: c for c in (Branches, Random, Attention, Idle, Counted, Twice)
+    c.__name__: c for c in (Branches, Random, Attention, Idle, Pairs, Counted, Twice)
 }
 
 
@@ -186,7 +209,7 @@ def test_source_of_each_space_gives_our_outputs(space: Space) -> None:
     assert apart(space, arch, text, training=False) <= 1e-6
 
 
-@pytest.mark.parametrize("name", ["Branches", "Random", "Attention", "Idle"])
+@pytest.mark.parametrize("name", ["Branches", "Random", "Attention", "Idle", "Pairs"])
 def test_source_of_awkward_networks_gives_our_outputs(name: str) -> None:
     space = One(name)
     text = export.torch_source(space, (0,), SMALL).text

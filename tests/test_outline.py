@@ -129,6 +129,36 @@ def test_each_input_of_a_block_arrives_where_it_is_used() -> None:
     assert ("input", "both/left") not in links
 
 
+class Two(nn.Module):
+    """Gives two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(64, 64), nn.Linear(64, 64)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.left(x), self.right(x)
+
+
+class Joined(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.two, self.both, self.out = Two(), Both(), nn.Linear(128, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pair = self.two(x.flatten(1))
+        return self.out(torch.cat([self.both(*pair), pair[1]], 1))
+
+
+def test_each_of_several_outputs_goes_its_own_way() -> None:
+    whole = whole_of(Joined())
+    links = set(unfold(whole, ["two", "both"])[1])
+    assert {("two/left", "both/left"), ("two/right", "both/right")} <= links
+    assert not {("two/left", "both/right"), ("two/right", "both/left")} & links
+    join = next(t for s, t in links if s == "two/right" and "cat" in t)
+    assert ("two/left", join) not in links
+
+
 def test_a_skip_inside_a_block_is_seen_when_it_is_unfolded() -> None:
     links = unfold(whole_of(Skips()), ["first"])[1]
     add = next(t for s, t in links if s == "input" and "add" in t)
