@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from nascore import tables
 from nascore.benchmarks import explore, table
-from nascore.benchmarks.explore import Map
 from nascore.benchmarks.table import Column, Table
 from nascore.codec import build
 from nascore.errors import AppError
@@ -126,18 +125,6 @@ def _front(folder: str, changed: int, x: str, y: str) -> NDArray[np.int64]:
 def front(found: Table, x: str, y: str) -> NDArray[np.int64]:
     """Rows on the front of the whole table."""
     return _front(*stamp(found), x, y)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Placing the cells...")
-def _map(folder: str, changed: int, metric: str) -> Map:
-    found = _opened(folder, changed)
-    code = explore.one_hot(found.archs, [len(c.options) for c in found.choices])
-    return explore.plane(code, found.values(metric))
-
-
-def plane(found: Table, metric: str) -> Map:
-    """The map of a table's archs, turned toward a metric."""
-    return _map(*stamp(found), metric)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Comparing seeds...")
