@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from nascore import export
 from nascore.codec import arch_from_json, arch_to_json, dumps, to_json
