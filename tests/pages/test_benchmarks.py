@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nascore.benchmarks import jobs, table
@@ -59,6 +61,27 @@ def test_filters_in_the_address_choose_and_the_rest_fades(visit: Open, home: Pat
     assert len(at.dataframe[0].value) == min(n, 100)
     dots = [t for t in spec(at, 0)["data"] if t["type"] == "scattergl" and t["mode"] == "markers"]
     assert len(dots) == 2  # those that fade, and the chosen
+
+
+def test_count_and_list_are_sent_before_the_figures(
+    visit: Open, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser shows first what comes first, and figures take it long."""
+    write_small(home)
+    sent: list[str] = []
+    for name in ("dataframe", "plotly_chart"):
+        call = getattr(st, name)
+
+        def noted(*given: Any, call: Any = call, **more: Any) -> Any:
+            sent.append(str(more.get("key")))
+            return call(*given, **more)
+
+        monkeypatch.setattr(st, name, noted)
+    at = visit("benchmarks", where="edge_1_0=nor_conv_3x3")
+    assert not at.exception
+    page = [key for key in sent if key.startswith("bench_")]  # Home was there before
+    assert page[0].startswith("bench_rows_small_")
+    assert page[1:] == ["bench_cloud", "bench_effects", "bench_spread"]
 
 
 def test_an_operation_picked_in_the_form_goes_into_the_address(visit: Open, home: Path) -> None:
