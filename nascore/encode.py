@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nascore.graph import Graph
 
 Name = TypeVar("Name", bound=tuple[str, ...])
+ENDS = ("input", "output")  # what the ends of a graph have in place of an operation, where they say so
 Path = tuple[str, ...]  # label of the input, then the operations on the way
 Part = tuple[str, str, str]  # source, operation, target; of a node: its id, operation, ""
 
@@ -49,7 +50,7 @@ def paths(graph: Graph) -> Counter[Path]:
     for e in live:
         after.setdefault(e.source, []).append((e.op, e.target))
     targets = {e.target for e in live}
-    ops = {n.id: n.op for n in graph.nodes}
+    ops = {n.id: "" if n.op in ENDS else n.op for n in graph.nodes}
     found: Counter[Path] = Counter()
     waiting: list[tuple[str, Path]] = [
         (n.id, (n.label,)) for n in graph.nodes if n.id in after and n.id not in targets
@@ -64,7 +65,7 @@ def paths(graph: Graph) -> Counter[Path]:
 
 
 def _parts(graph: Graph) -> Counter[Part]:
-    nodes = Counter((n.id, n.op, "") for n in graph.nodes if n.op)
+    nodes = Counter((n.id, n.op, "") for n in graph.nodes if n.op and n.op not in ENDS)
     return nodes + Counter((e.source, e.op, e.target) for e in graph.edges)
 
 

@@ -101,7 +101,7 @@ def _nodes(cell: Cell, kind: str, arch: Arch, found: Flow, shape: Shape) -> list
         if n < cell.inputs:
             label = "input" if cell.inputs == 1 else f"input {n + 1}"
         label = plan.prefix.replace(".", " ") + ("output" if n == last else label)
-        spot, op, cost = plan.spot(n), "", Cost()
+        spot, op, cost = plan.spot(n), "input" if n < cell.inputs else "output" * (n == last), Cost()
         dead = cell.inputs <= n < last and not found.nodes[n]
         if spot is not None:
             op = spot.ops[arch[at[spot.choice]]]

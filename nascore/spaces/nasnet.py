@@ -174,7 +174,7 @@ class Nasnet(Space):
             if step.kind == kind:
                 for part, cost in _costs(cell, joins, step.size, step.stride).items():
                     costs[part] = costs.get(part, Cost()) + cost
-        nodes += [Node(f"{kind}.{s}", f"{kind} input {s + 1}") for s in range(INPUTS)]
+        nodes += [Node(f"{kind}.{s}", f"{kind} input {s + 1}", "input") for s in range(INPUTS)]
         for b, (*sides, how) in enumerate(cell):
             state = f"{kind}.{b + INPUTS}"
             for side, (source, op) in zip(SIDES, sides, strict=True):
@@ -186,7 +186,7 @@ class Nasnet(Space):
             own = costs.get(f"{b}", Cost())
             nodes.append(Node(state, f"{b} {COMBINE[how]}", "", own.params, own.flops))
         last = f"{kind}.output"
-        nodes.append(Node(last, f"{kind} output"))
+        nodes.append(Node(last, f"{kind} output", "output"))
         for s in joins:
             cost = costs.get(f"out{s}", Cost())
             edges.append(Edge(f"{kind}.{s}", last, "", "", cost.params, cost.flops))
