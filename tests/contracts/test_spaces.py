@@ -12,6 +12,7 @@ from nascore.errors import NotSupported
 from nascore.gates import Softmax, one_hot
 from nascore.space import ENUMERABLE, array, key, mutate, neighbors, parse, sample, settle, size, tuples
 from nascore.spaces import SPACES
+from nascore.spaces.stages import Stage
 from nascore.task import Shape
 
 SHAPE = Shape((("image", (1, 8, 8)),), (("class", 10),))
@@ -25,6 +26,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenet": {"width": 0.125, "stages_used": 1, "depths": (1, 2), "stem_stride": 2},
     "pooling": {"layers": 5, "channels": 4},
     "pruned_resnet": {"depth": 14, "channels": 4},
+    "stages": {
+        "stages": (
+            Stage(("conv", "mbconv"), (4, 8), (1, 2), (2,), (3, 5), (1, 2), per="layer"),
+            Stage(("basic", "attention"), (8, 16), (1, 2), (2,)),
+        ),
+        "stem": 4,
+    },
 }
 EVERY = [pytest.param(cls(**SMALL.get(name, {})), id=name) for name, cls in SPACES.items()]
 
