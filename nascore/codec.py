@@ -11,7 +11,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal
 
 from nascore.errors import BadInput
@@ -19,7 +19,7 @@ from nascore.executors import Executor
 from nascore.kinds import Evaluator, Proxy, Strategy, check_values, knobs
 from nascore.recipe import Part, Recipe
 from nascore.space import Arch, Restricted, Space, Value, describe, from_choices, restrict
-from nascore.tables import entry, name_of
+from nascore.tables import TABLES, entry, name_of
 from nascore.task import Task
 
 VERSION = 1
@@ -127,12 +127,26 @@ def to_json(obj: Any) -> dict[str, Any]:
     if isinstance(obj, Restricted):
         knobs_ = {"space": to_json(obj.space), "allowed": {n: list(v) for n, v in obj.allowed}}
         return {"name": "restrict", "knobs": knobs_}
+    if _is_plain(type(obj)):
+        return _out(obj)
     return {"name": name_of(obj), "knobs": {f.name: _out(getattr(obj, f.name)) for f in knobs(type(obj))}}
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether a class is nested data with knobs that stands in no table, such as one stage of a space."""
+    return (
+        isinstance(kind, type)
+        and is_dataclass(kind)
+        and bool(knobs(kind))
+        and not any(kind in entries.values() for entries in TABLES.values())
+    )
 
 
 def _out(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_out(v) for v in value]
+    if _is_plain(type(value)):
+        return {f.name: _out(getattr(value, f.name)) for f in knobs(type(value))}
     return value if value is None or isinstance(value, str | int | float | bool) else to_json(value)
 
 
@@ -203,6 +217,10 @@ def convert(hint: Any, value: Any, path: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         return _tuple(args, value, path)
+    if _is_plain(hint):
+        if not isinstance(value, dict):
+            raise BadInput(f"{path}: expected an object, got {_short(value)}")
+        return build(hint, value, path)
     if origin is Literal:
         if value not in args or isinstance(value, bool) != isinstance(args[0], bool):
             raise BadInput(f"{path}: {_short(value)} is none of {', '.join(map(str, args))}")

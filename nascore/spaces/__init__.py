@@ -15,6 +15,7 @@ from nascore.spaces import (
     nats_size,
     pooling,
     pruned_resnet,
+    stages,
 )
 
 SPACES: dict[str, type[Any]] = {
@@ -28,4 +29,5 @@ SPACES: dict[str, type[Any]] = {
     "nats_size": nats_size.NatsSize,
     "pooling": pooling.Pooling,
     "pruned_resnet": pruned_resnet.PrunedResnet,
+    "stages": stages.Stages,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import Field
+from dataclasses import Field, is_dataclass
 from typing import Any, Literal
 
 import streamlit as st
@@ -23,7 +23,7 @@ from nascore.tables import table
 from pages.parts.show import plain
 
 PREFIX, BEGIN = "form_", "form_begin"
-HIDDEN = {"space": ("restrict", "cell")}  # entries that a form cannot make; a file may still name them
+HIDDEN = {"space": ("restrict", "cell", "stages")}  # a form cannot make them; a file may still name them
 SPOKEN = {
     "nsga2": "NSGA-II",
     "nasbench201": "NAS-Bench-201",
@@ -161,7 +161,7 @@ def _several(
 
     Lists of lists have no form; they stay as the document gave them.
     """
-    if any(typing.get_origin(a) is tuple for a in args):
+    if any(typing.get_origin(a) is tuple or (is_dataclass(a) and a not in KINDS) for a in args):
         return value
     if args and args[0] in KINDS:
         names, given = sorted(table(KINDS[args[0]])), {node(v)[0]: v for v in value or ()}
