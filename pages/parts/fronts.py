@@ -177,8 +177,9 @@ def _behind(found: Source, spec: RunSpec, summary: Summary) -> Source:
             continue
         true = {m: np.array([stores.seen(m, 1.0)]) * v for m, v in answers.items()}
         here = next(iter(found.columns.values())).protocol
-        apart = [n for n in ("split", "epochs", "seeds") if getattr(said, n) != getattr(here, n)]
-        note = f"{name} differs in {' and '.join(apart)}" if apart and own["name"] != "tabular" else ""
+        parts = ("epochs", "seeds") if own["name"] == "tabular" else ("split", "epochs", "seeds")
+        apart = [n for n in parts if getattr(said, n) != getattr(here, n)]  # a table may have grown since
+        note = f"{name} differs in {' and '.join(apart)}" if apart else ""
         return replace(found, table=table.name, true=true, note=note)
     return found
 
