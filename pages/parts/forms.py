@@ -92,7 +92,8 @@ def entry_of(kind: str, name: str) -> type[Any]:
 def defaults(cls: type[Any]) -> dict[str, Any]:
     """Every knob's default as plain values; empty where the class cannot be made without being told."""
     try:
-        return dict(to_json(cls())["knobs"])
+        made = to_json(cls())
+        return dict(made.get("knobs", made))  # plain data, such as a budget, has no name
     except (TypeError, BadInput):
         return {}
 
