@@ -292,3 +292,16 @@ def test_a_large_cell_is_looked_through_at_once() -> None:
     assert cell.classes() is None
     cell.costs(archs, CIFAR)
     assert time.process_time() - begun < 1  # 0.02 s on an idle core
+
+
+def test_a_node_in_part_used_is_joined_in_part() -> None:
+    cell = Cell(4, ((0, 1), (1, 2)), (("none", "skip_connect"),), "concat")
+    module = DrawnCell(cell, scheme(cell, "cell"), 2, 1, None, cell.choices())
+    x = torch.rand(1, 2, 3, 3)
+    mixed = {
+        "edge_1_0": Gate((1,), torch.ones(1)),
+        "edge_2_1": Gate((0, 1), torch.tensor([0.25, 0.75])),
+    }
+    one, two = module([x], mixed)
+    torch.testing.assert_close(one, 0.25 * x)
+    torch.testing.assert_close(two, 0.75 * x)
