@@ -10,6 +10,7 @@ import time
 import types
 import typing
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,7 +65,15 @@ def values(hint: Any, about: Any) -> st.SearchStrategy[Any]:
         return st.integers(int(low or 0), int(high if high is not None else 1000))
     if hint is float:
         return st.floats(low if low is not None else -1e6, high if high is not None else 1e6, allow_nan=False)
-    return st.booleans() if hint is bool else st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    return _nested(hint) if is_dataclass(hint) else st.booleans() if hint is bool else text
+
+
+def _nested(kind: Any) -> st.SearchStrategy[Any]:
+    """Nested data; its lists of options stay as they come."""
+    inner = typing.get_type_hints(kind)
+    single = [f for f in knobs(kind) if typing.get_origin(inner[f.name]) is not tuple]
+    return st.builds(kind, **{f.name: values(inner[f.name], f.metadata) for f in single})
 
 
 def drawn(cls: type[Any], data: st.DataObject) -> Any:
