@@ -263,7 +263,7 @@ class Stages(Space):
         chosen = iter(places[1:])
         count = len(self.stages) if stage < 0 else stage + (not before)
         for s in self.stages[:count]:
-            size = strided(size, width, next(chosen) if len(s.strides) > 1 else s.strides[0])
+            size = strided(size, width, next(chosen) if len(s.strides) > 1 else max(s.strides))
         return size
 
     def _values(self, role: Role, archs: Archs) -> NDArray[Any]:
