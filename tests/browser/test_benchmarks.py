@@ -76,7 +76,7 @@ def choose(page: Page, label: str, option: str) -> None:
 @pytest.fixture
 def publishers(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files as their publishers give them, in a folder that the app may read."""
-    folder = Path(__file__).parents[2].parent / "shared" / "benchmarks" / "original"
+    folder = (Path(__file__).parents[2].parent / "shared" / "benchmarks" / "original").resolve()
     if not folder.is_dir():
         pytest.skip("../shared/benchmarks/original is not there")
     monkeypatch.setenv("NASCOPE_IMPORT_ROOTS", str(folder))
