@@ -104,6 +104,7 @@ def test_a_cell_drawn_from_nothing_is_kept_saved_searched_and_its_best_opens(
     expect(page.get_by_text("50 architectures")).to_be_visible()
     budget.fill("4")
     budget.press("Enter")
+    idle(page)
     press(page, "start")
     page.wait_for_url(re.compile(r"/runs\?.*run="))
     page.get_by_text(re.compile(r"\bfinished$")).first.wait_for(timeout=120_000)
