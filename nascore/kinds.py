@@ -69,9 +69,12 @@ def check_values(cls: type, values: Mapping[str, Any], path: str = "") -> None:
         BadInput: as there.
     """
     for f in knobs(cls):
-        value = values.get(f.name, ())
-        for v in value if isinstance(value, tuple) else (value,):
-            _check_value(v, f.metadata, f"{path}.{f.name}" if path else f.name)
+        value, at = values.get(f.name, ()), f"{path}.{f.name}" if path else f.name
+        if not isinstance(value, tuple):
+            _check_value(value, f.metadata, at)
+            continue
+        for i, v in enumerate(value):
+            _check_value(v, f.metadata, f"{at}[{i}]")
 
 
 def _check_value(value: Any, about: Any, path: str) -> None:

@@ -323,6 +323,36 @@ def test_a_wrong_field_is_named_with_its_value_and_what_would_be_right(
         from_document({**SPEC, field: value})
 
 
+STAGE: dict[str, Any] = {"blocks": ["conv"], "widths": [8, 16], "kernels": [3, 5]}
+NESTED: list[tuple[Any, str]] = [
+    ({"widths": [0, 8]}, r"stages\[1\]\.widths\[0\]: 0 is below 1"),
+    ({"widths": ["8"]}, r"stages\[1\]\.widths\[0\]: expected a whole number, got \"8\""),
+    ({"widths": 8}, r"stages\[1\]\.widths: expected a list, got 8"),
+    ({"widths": []}, r"stages\[1\]\.widths: no option is given"),
+    ({"kernels": [3, 4]}, r"stages\[1\]\.kernels: 4 is even"),
+    ({"blocks": ["conv", "fly"]}, r"stages\[1\]\.blocks\[1\]: 'fly' is none of conv"),
+    ({"per": "cell"}, r"stages\[1\]\.per: \"cell\" is none of stage, layer"),
+    ({"wings": 2}, r"stages\[1\]\.wings: no such knob; there are blocks, widths"),
+    ("conv", r"stages\[1\]: expected an object, got \"conv\""),
+    ({"name": "stage", "knobs": {}}, r"stages\[1\]\.name: no such knob"),
+]
+
+
+def test_nested_data_is_written_as_an_object_of_its_knobs_and_comes_back() -> None:
+    space = from_json("space", {"name": "stages", "knobs": {"stages": [STAGE, {}]}})
+    data = to_json(space)
+    first, second = data["knobs"]["stages"]
+    assert first == {**second, **STAGE}, "every knob is written out"
+    assert from_json("space", loads(dumps(data))) == space
+
+
+@pytest.mark.parametrize(("stage", "says"), NESTED)
+def test_a_wrong_value_inside_nested_data_is_named_by_its_whole_path(stage: Any, says: str) -> None:
+    data = {"name": "stages", "knobs": {"stages": [STAGE, stage]}}
+    with pytest.raises(BadInput, match=rf"^space\.knobs\.{says}"):
+        from_json("space", data)
+
+
 @pytest.mark.parametrize(("kind", "name", "f"), RANGED, ids=lambda v: getattr(v, "name", str(v)))
 def test_every_knob_is_refused_on_both_sides_of_its_range(kind: str, name: str, f: Any) -> None:
     hint = typing.get_type_hints(TABLES[kind][name])[f.name]

@@ -16,14 +16,17 @@ from typing import Any, Literal
 import streamlit as st
 
 from nascore.benchmarks.table import list_tables
-from nascore.codec import KINDS, to_json
+from nascore.codec import KINDS, dumps, to_json
 from nascore.errors import BadInput
 from nascore.kinds import knobs, summary
+from nascore.space import Space
 from nascore.tables import table
 from pages.parts.show import plain
 
 PREFIX, BEGIN = "form_", "form_begin"
-HIDDEN = {"space": ("restrict", "cell", "stages")}  # a form cannot make them; a file may still name them
+HIDDEN = {
+    "space": ("restrict", "cell", "stages", "product", "training", "quant")
+}  # a form cannot make them, or they make no network alone; a file may still name them
 SPOKEN = {
     "nsga2": "NSGA-II",
     "nasbench201": "NAS-Bench-201",
@@ -138,6 +141,8 @@ def _knob(f: Field[Any], hint: Any, value: Any, path: str) -> Any:
     if options:
         start = value if value in options else options[0]
         return st.selectbox(label, options, list(options).index(start), key=keyed(path, start), **words)
+    if is_dataclass(hint):
+        return _group(hint, label, value, path)
     if origin is tuple:
         return _several(args, label, value, path, words)
     if hint is bool:
@@ -155,15 +160,31 @@ def _object(kind: str, label: str, value: Any, path: str, words: dict[str, Any])
     return {"name": name, "knobs": settings(entry_of(kind, name), given, f"{path}_{name}")}
 
 
+def _group(cls: Any, label: str, value: Any, path: str) -> dict[str, Any]:
+    """A knob that holds nested data: its own knobs below its name."""
+    with st.container(border=True, gap="xsmall", key=f"group-{path}"):
+        st.markdown(f"**{plain(label)}**")
+        return settings(cls, value if isinstance(value, dict) else {}, path)
+
+
+def _elsewhere(label: str, value: Any) -> Any:
+    """A knob that has no form: says where it is edited and shows what it is."""
+    count = f"{len(value)} entries" if isinstance(value, list) and len(value) != 1 else "1 entry"
+    st.markdown(f"**{plain(label)}**: {count} :small[:gray[Edit them on Build, or in the search's JSON.]]")
+    with st.expander("As JSON", icon=":material/data_object:"):
+        st.code(dumps(value, indent=1), language="json", height=220)
+    return value
+
+
 def _several(
     args: tuple[Any, ...], label: str, value: Any, path: str, words: dict[str, Any]
 ) -> list[Any] | None:
     """A knob that holds a list: of objects by name, or of numbers and words with commas between them.
 
-    Lists of lists have no form; they stay as the document gave them.
+    Lists of lists, of nested data and of spaces have no form; they stay as the document gave them.
     """
-    if any(typing.get_origin(a) is tuple or (is_dataclass(a) and a not in KINDS) for a in args):
-        return value
+    if any(typing.get_origin(a) is tuple or a is Space or (is_dataclass(a) and a not in KINDS) for a in args):
+        return _elsewhere(label, value)
     if args and args[0] in KINDS:
         names, given = sorted(table(KINDS[args[0]])), {node(v)[0]: v for v in value or ()}
         if not names:
