@@ -7,9 +7,7 @@ arrays of shape (n, len(choices)); -1 stands where a choice is inactive.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nascore import conditions
 from nascore.errors import BadInput, NotSupported
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ Arch = tuple[int, ...]
 Archs = NDArray[np.int64]
 Sharing = Literal["separate", "entangled"]
 ENUMERABLE = 100_000  # a space up to this size may be listed whole
+LISTED = 20  # as many names are told in a refusal
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,18 @@ class Space(Protocol):
         """The arch of an official string, or None where the text is not one."""
         return None
 
+    def ruled(self) -> bool:
+        """Whether there may be archs that are no network."""
+        return type(self).invalid is not Space.invalid
+
+    def folds(self) -> bool:
+        """Whether several archs may make equal networks."""
+        return type(self).canonical is not Space.canonical
+
+    def sampling(self) -> str:
+        """What `sample` is uniform over, in words."""
+        return conditions.drawn(self.choices(), ruled=self.ruled(), folds=self.folds())
+
     def wrap(self, net: nn.Module, gates: Gates) -> nn.Module:
         """As a later part of a product: the network changed by gates."""
         return net
@@ -135,11 +147,7 @@ class Restricted(Space):
 
     def choices(self) -> tuple[Choice, ...]:
         """The same choices with fewer open options."""
-        still = dict(self.allowed)
-        return tuple(
-            replace(c, allowed=tuple(c.options.index(v) for v in still[c.name])) if c.name in still else c
-            for c in self.space.choices()
-        )
+        return _narrowed(self)
 
     def invalid(self, arch: Arch) -> str:
         """Also says which option is not open here."""
@@ -178,6 +186,31 @@ class Restricted(Space):
         """That of the whole space."""
         return self.space.read(text)
 
+    def ruled(self) -> bool:
+        """That of the whole space."""
+        return self.space.ruled()
+
+    def folds(self) -> bool:
+        """That of the whole space."""
+        return self.space.folds()
+
+    def wrap(self, net: nn.Module, gates: Gates) -> nn.Module:
+        """That of the whole space."""
+        return self.space.wrap(net, gates)
+
+    def recipe(self, arch: Arch, default: Recipe) -> Recipe:
+        """That of the whole space."""
+        return self.space.recipe(arch, default)
+
+
+@lru_cache(maxsize=64)
+def _narrowed(space: Restricted) -> tuple[Choice, ...]:
+    still = dict(space.allowed)
+    return tuple(
+        replace(c, allowed=tuple(c.options.index(v) for v in still[c.name])) if c.name in still else c
+        for c in space.space.choices()
+    )
+
 
 def restrict(space: Space, allowed: Mapping[str, Iterable[Value]]) -> Restricted:
     """`space` with only these options open.
@@ -189,16 +222,30 @@ def restrict(space: Space, allowed: Mapping[str, Iterable[Value]]) -> Restricted
     Raises:
         BadInput: an unknown choice or option, or nothing left open.
     """
-    known = {c.name: c for c in space.choices()}
-    for name, values in allowed.items():
-        if name not in known:
-            raise BadInput(f"{name}: no such choice; there are {', '.join(known)}")
-        if not (values := tuple(values)):
+    known, still = {c.name: c for c in space.choices()}, {n: tuple(v) for n, v in allowed.items()}
+    _known(still, known)
+    for name, values in still.items():
+        if not values:
             raise BadInput(f"{name}: no option is left open")
         for v in values:
             if v not in known[name].options:
-                raise BadInput(f"{name}: {v!r} is none of {', '.join(map(str, known[name].options))}")
-    return Restricted(space, tuple((n, tuple(v)) for n, v in allowed.items()))
+                raise BadInput(f"{name}: {_said(v)} is none of {_listed(known[name].options)}")
+    return Restricted(space, tuple(still.items()))
+
+
+def _known(names: Iterable[str], choices: Mapping[str, Choice]) -> None:
+    if unknown := [n for n in names if n not in choices]:
+        raise BadInput(f"{unknown[0][:80]}: no such choice; there are {_listed(tuple(choices))}")
+
+
+def _listed(values: Sequence[Value]) -> str:
+    """The values with commas between them; of many, the first ones and how many more there are."""
+    shown = ", ".join(map(str, values[:LISTED]))
+    return shown if len(values) <= LISTED else f"{shown} and {len(values) - LISTED} more"
+
+
+def _said(value: object) -> str:
+    return repr(value)[:80]
 
 
 def fixed(space: Space, arch: Arch) -> Restricted:
@@ -219,30 +266,29 @@ def array(archs: Sequence[Arch], space: Space) -> Archs:
 
 def settle(space: Space, archs: Archs) -> Archs:
     """A copy with -1 where a choice is inactive and its first open option where one has become active."""
-    choices = space.choices()
-    column = {c.name: j for j, c in enumerate(choices)}
     out = archs.copy()
-    for j, c in enumerate(choices):
-        if c.when is None:
-            continue
-        parent = column[c.when[0]]
-        on = np.isin(out[:, parent], [choices[parent].options.index(v) for v in c.when[1]])
-        out[:, j] = np.where(on, np.where(out[:, j] < 0, c.open[0], out[:, j]), -1)
+    for j, parent, active, first in _conditions(space):
+        on = active[out[:, parent] + 1]
+        out[:, j] = np.where(on, np.where(out[:, j] < 0, first, out[:, j]), -1)
     return out
+
+
+def settled(space: Space, arch: Arch) -> Arch:
+    """`settle` of a single arch."""
+    out = list(arch)
+    for j, parent, active, first in _conditions(space):
+        out[j] = (first if out[j] < 0 else out[j]) if active[out[parent] + 1] else -1
+    return tuple(out)
+
+
+@lru_cache(maxsize=64)
+def _conditions(space: Space) -> tuple[conditions.Condition, ...]:
+    return conditions.table(space.choices())
 
 
 def size(space: Space) -> int:
     """How many archs there are, exactly, valid or not; inactive choices are not counted twice."""
-    waiting: dict[str, list[Choice]] = {}
-    for c in space.choices():
-        waiting.setdefault(c.when[0] if c.when else "", []).append(c)
-    return math.prod(_ways(c, waiting) for c in waiting.get("", ()))
-
-
-def _ways(choice: Choice, waiting: Mapping[str, Sequence[Choice]]) -> int:
-    """Settings of a choice and of all that wait for it."""
-    below = [(c.when[1], _ways(c, waiting)) for c in waiting.get(choice.name, ()) if c.when]
-    return sum(math.prod(n for when, n in below if choice.options[i] in when) for i in choice.open)
+    return conditions.count(space.choices())
 
 
 def enumerate_archs(space: Space) -> Archs:
@@ -251,14 +297,15 @@ def enumerate_archs(space: Space) -> Archs:
     Raises:
         NotSupported: the space is larger than 100,000.
     """
-    if size(space) > ENUMERABLE:
-        raise NotSupported(f"{size(space):,} architectures are too many to list; {ENUMERABLE:,} is the limit")
-    raw = np.array(list(itertools.product(*(c.open for c in space.choices()))), dtype=np.int64)
-    return np.unique(settle(space, raw), axis=0)
+    if (n := size(space)) > ENUMERABLE:
+        raise NotSupported(
+            f"{conditions.big(n)} architectures are too many to list; {ENUMERABLE:,} is the limit"
+        )
+    return conditions.rows(space.choices(), _conditions(space))
 
 
 def sample(space: Space, n: int, rng: np.random.Generator) -> Archs:
-    """(n, choices) valid archs, each choice uniform over its open options.
+    """(n, choices) valid archs, each choice uniform over its open options (`space.sampling()` says more).
 
     Raises:
         NotSupported: a thousand draws for each wanted arch gave too few valid ones.
@@ -267,7 +314,8 @@ def sample(space: Space, n: int, rng: np.random.Generator) -> Archs:
     for _ in range(1000):
         if len(rows) >= n:
             break
-        draw = np.stack([rng.choice(c.open, max(n, 1)) for c in space.choices()], 1)
+        columns = [rng.choice(c.open, max(n, 1)) for c in space.choices()]
+        draw = np.stack(columns, 1) if columns else np.zeros((max(n, 1), 0), dtype=np.int64)
         rows += [a for a in tuples(settle(space, draw)) if not space.invalid(a)]
     if len(rows) < n:
         raise NotSupported(f"only {len(rows)} of {1000 * n:,} random architectures are valid")
@@ -289,9 +337,9 @@ def _mutated(space: Space, arch: Arch, rng: np.random.Generator) -> Arch:
     for _ in range(1000 if where else 0):
         j = int(rng.choice(where))
         option = int(rng.choice([i for i in choices[j].open if i != arch[j]]))
-        new = settle(space, array([(*arch[:j], option, *arch[j + 1 :])], space))
-        if not space.invalid(tuples(new)[0]):
-            return tuples(new)[0]
+        new = settled(space, (*arch[:j], option, *arch[j + 1 :]))
+        if not space.invalid(new):
+            return new
     raise NotSupported(f"{space.text(arch)}: no valid architecture is one change away")
 
 
@@ -302,12 +350,13 @@ def crossover(space: Space, a: Archs, b: Archs, rng: np.random.Generator) -> Arc
 
 def neighbors(space: Space, arch: Arch) -> list[tuple[str, Arch]]:
     """(choice changed, arch) of every valid arch that differs in one active choice, in the choices' order."""
-    out = []
+    names, rows = [], []
     for j, c in enumerate(space.choices()):
         others = [i for i in c.open if i != arch[j]] if arch[j] >= 0 else []
-        rows = array([(*arch[:j], i, *arch[j + 1 :]) for i in others], space)
-        out += [(c.name, a) for a in tuples(settle(space, rows)) if not space.invalid(a)]
-    return out
+        names += [c.name] * len(others)
+        rows += [(*arch[:j], i, *arch[j + 1 :]) for i in others]
+    found = tuples(settle(space, array(rows, space)))
+    return [(name, a) for name, a in zip(names, found, strict=True) if not space.invalid(a)]
 
 
 def encode(space: Space, archs: Archs) -> NDArray[np.float64]:
@@ -331,17 +380,16 @@ def from_choices(space: Space, values: Mapping[str, Any]) -> Arch:
         BadInput: a choice is unknown or missing, an option unknown, or an inactive choice was given.
     """
     choices = space.choices()
-    if unknown := [n for n in values if n not in {c.name for c in choices}]:
-        raise BadInput(f"{unknown[0]}: no such choice; there are {', '.join(c.name for c in choices)}")
+    _known(values, {c.name: c for c in choices})
     row = []
     for c in choices:
         if c.name in values and values[c.name] not in c.options:
-            raise BadInput(f"{c.name}: {values[c.name]!r} is none of {', '.join(map(str, c.options))}")
+            raise BadInput(f"{c.name}: {_said(values[c.name])} is none of {_listed(c.options)}")
         row.append(c.options.index(values[c.name]) if c.name in values else -1)
-    arch = tuples(settle(space, array([tuple(row)], space)))[0]
+    arch = settled(space, tuple(row))
     for c, given, active in zip(choices, row, arch, strict=True):
         if given < 0 <= active:
-            raise BadInput(f"{c.name}: no option was given; one of {', '.join(map(str, c.options))}")
+            raise BadInput(f"{c.name}: no option was given; one of {_listed(c.options)}")
         if active < 0 <= given:
             raise BadInput(f"{c.name}: this choice is inactive here; leave it out")
     return arch

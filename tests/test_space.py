@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import itertools
+import time
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
 
 from nascore.errors import BadInput, NotSupported
 from nascore.space import (
@@ -24,6 +30,7 @@ from nascore.space import (
     restrict,
     sample,
     settle,
+    settled,
     size,
     tuples,
 )
@@ -206,3 +213,147 @@ def test_a_space_too_large_is_not_listed() -> None:
     assert size(Large()) == 9**80
     with pytest.raises(NotSupported, match="too many to list"):
         enumerate_archs(Large())
+
+
+@dataclass(frozen=True)
+class Free(Space):
+    """Any choices; archs whose indices add up to a multiple of `bad` are invalid."""
+
+    given: tuple[Choice, ...]
+    bad: int = 0
+
+    def choices(self) -> tuple[Choice, ...]:
+        return self.given
+
+    def invalid(self, arch: tuple[int, ...]) -> str:
+        return "a multiple" if self.bad and sum(arch) % self.bad == 0 else ""
+
+
+@st.composite
+def forests(draw: st.DrawFn) -> tuple[Choice, ...]:
+    """Up to six choices; each may wait for one before it, and some of its options may be shut."""
+    out: list[Choice] = []
+    for j in range(draw(st.integers(0, 6))):
+        options = tuple(range(draw(st.integers(1, 3))))
+        when = None
+        if out and draw(st.booleans()):
+            parent = draw(st.sampled_from(out))
+            values = draw(st.lists(st.sampled_from(parent.options), min_size=1, unique=True))
+            when = (parent.name, tuple(values))
+        allowed = draw(st.lists(st.sampled_from(options), min_size=0, unique=True))
+        out.append(Choice(f"c{j}", options, when, tuple(allowed)))
+    return tuple(out)
+
+
+def brute(choices: tuple[Choice, ...]) -> list[tuple[int, ...]]:
+    """Every arch: all products, what is inactive set to -1 by the meaning of `when`, twins dropped."""
+    found = set()
+    for row in itertools.product(*(c.open for c in choices)):
+        taken: dict[str, int] = {}
+        for c, i in zip(choices, row, strict=True):
+            parent = None if c.when is None else next(p for p in choices if p.name == c.when[0])
+            on = parent is None or (
+                taken[parent.name] >= 0 and parent.options[taken[parent.name]] in (c.when or ("", ()))[1]
+            )
+            taken[c.name] = i if on else -1
+        found.add(tuple(taken.values()))
+    return sorted(found)
+
+
+quickly = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@given(forests())
+@quickly
+def test_counting_and_listing_agree_with_going_through_all_products(choices: tuple[Choice, ...]) -> None:
+    space, all_ = Free(choices), brute(choices)
+    assert size(space) == len(all_)
+    assert tuples(enumerate_archs(space)) == all_
+
+
+@given(forests(), st.integers(0, 3), st.integers(0, 2**32))
+@quickly
+def test_neighbors_are_those_found_by_brute_force(choices: tuple[Choice, ...], bad: int, seed: int) -> None:
+    space, all_ = Free(choices, bad), brute(choices)
+    arch = all_[seed % len(all_)]
+    near = set()
+    for j, c in enumerate(choices):
+        for i in set(c.open) - {arch[j]} if arch[j] >= 0 else ():
+            new = settled(space, (*arch[:j], i, *arch[j + 1 :]))
+            assert new == tuples(settle(space, array([(*arch[:j], i, *arch[j + 1 :])], space)))[0]
+            near |= set() if space.invalid(new) else {(c.name, new)}
+    assert set(neighbors(space, arch)) == near
+    assert {a for _, a in near} <= set(all_)
+
+
+@given(forests(), st.integers(0, 2**32))
+@quickly
+def test_a_mutation_is_one_of_the_neighbors(choices: tuple[Choice, ...], seed: int) -> None:
+    space = Free(choices)
+    archs = sample(space, 3, np.random.default_rng(seed))
+    if all(neighbors(space, a) for a in tuples(archs)):
+        new = tuples(mutate(space, archs, np.random.default_rng(seed)))
+        assert all(b in [x for _, x in neighbors(space, a)] for a, b in zip(tuples(archs), new, strict=True))
+
+
+def fits(space: Space, draws: int) -> float:
+    """The p-value that samples come with the chances that `sampling` tells of."""
+    valid = [a for a in tuples(enumerate_archs(space)) if not space.invalid(a)]
+    opens = [len(c.open) for c in space.choices()]
+    chance = np.array([1 / np.prod([n for n, i in zip(opens, a, strict=True) if i >= 0]) for a in valid])
+    found = Counter(tuples(sample(space, draws, rng())))
+    assert set(found) <= set(valid)
+    return float(chisquare([found[a] for a in valid], chance / chance.sum() * draws).pvalue)
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        (Tree(), "Each choice that counts is drawn uniformly"),
+        (Tree(odd=True), "what is invalid is drawn again: the more choices count for a valid architecture"),
+        (restrict(Tree(odd=True), {"op": ["skip", "conv"], "kernel": [1, 3]}), "the rarer it is"),
+        (Free(tuple(Choice(f"c{i}", (1, 2, 3)) for i in range(4)), bad=3), "every valid architecture is equ"),
+    ],
+)
+def test_samples_come_with_the_chances_that_are_told(space: Space, says: str) -> None:
+    assert says in space.sampling()
+    assert fits(space, 20_000) > 0.01
+
+
+def test_every_architecture_of_nasbench201_is_equally_likely() -> None:
+    from nascore.spaces.nasbench201 import Nasbench201
+
+    space = Nasbench201()
+    assert "every architecture is equally likely" in space.sampling() or "valid" in space.sampling()
+    drawn = np.ravel_multi_index(tuple(sample(space, 200_000, rng()).T), (5,) * 6)
+    assert chisquare(np.bincount(drawn, minlength=5**6)).pvalue > 0.01
+
+
+def test_a_conditional_space_with_huge_products_but_few_architectures_is_listed() -> None:
+    first = Choice("which", tuple(range(30)))
+    rest = tuple(Choice(f"c{i}", tuple(range(9)), when=("which", (i,))) for i in range(30))
+    space = Free((first, *rest))
+    assert size(space) == 30 * 9 == len(set(tuples(enumerate_archs(space))))  # of 30 * 9**30 products
+
+
+def long_row(n: int) -> tuple[Choice, ...]:
+    """A chain: each choice waits for the one before."""
+    return tuple(Choice(f"c{i}", (0, 1, 2), None if not i else (f"c{i - 1}", (1, 2))) for i in range(n))
+
+
+def test_a_long_chain_of_conditions_is_counted_exactly_and_at_once() -> None:
+    start, space = time.process_time(), Free(long_row(2000))
+    ways = 3
+    for _ in range(1999):
+        ways = 1 + 2 * ways
+    assert size(space) == ways > 10**300
+    (arch,) = tuples(sample(space, 1, rng()))
+    assert len(neighbors(space, arch)) >= 2
+    mutate(space, array([arch] * 10, space), rng())
+    assert time.process_time() - start < 3
+
+
+def test_a_refusal_lists_some_of_many_names() -> None:
+    with pytest.raises(BadInput, match=r"wings: no such choice; there are c0, .* and 1980 more$") as caught:
+        from_choices(Free(long_row(2000)), {"wings": 1})
+    assert len(str(caught.value)) < 200
