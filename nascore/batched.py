@@ -393,12 +393,15 @@ class Batched(nn.Module):
         return {**{n: part.detach().clone() for n, _, part in self.slots(member)}, **counters}
 
     def momentum(self, member: int, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-        """Copies of the member's part of the optimizer's memory, by "layer.weight/momentum_buffer"."""
+        """Copies of the member's part of the optimizer's memory, by "layer.weight/momentum_buffer".
+
+        Single numbers, such as Adam's count of steps, are those of all members.
+        """
         return {
-            f"{name}/{kind}": rows_like(memory, whole, part).clone()
+            f"{name}/{kind}": memory.clone() if memory.dim() == 0 else rows_like(memory, whole, part).clone()
             for name, whole, part in self.slots(member)
             for kind, memory in optimizer.state.get(whole, {}).items()
-            if isinstance(memory, Tensor) and memory.shape == whole.shape
+            if isinstance(memory, Tensor) and memory.shape in (whole.shape, ())
         }
 
     @torch.no_grad()
@@ -406,8 +409,11 @@ class Batched(nn.Module):
         """Puts `momentum` back; what the optimizer does not have yet is made."""
         for name, whole, part in self.slots(member):
             for kind in [k.rpartition("/")[2] for k in saved if k.rpartition("/")[0] == name]:
-                memory = optimizer.state[whole].setdefault(kind, torch.zeros_like(whole))
-                rows_like(memory, whole, part).copy_(saved[f"{name}/{kind}"])
+                mine = saved[f"{name}/{kind}"]
+                memory = optimizer.state[whole].setdefault(
+                    kind, torch.zeros_like(whole if mine.dim() else mine)
+                )
+                (rows_like(memory, whole, part) if mine.dim() else memory).copy_(mine)
 
 
 def rows_like(tensor: Tensor, whole: Tensor, part: Tensor) -> Tensor:

@@ -170,7 +170,7 @@ class Chunk:
             out = self.net(batch.x)
             if self.watch is not None:
                 self.watch(out.detach(), batch)
-            each = self._losses(out, batch)
+            each = self._losses(out, recipe.teach(batch, task.shape))
             rate = recipe.rate(self.done * self.steps + count, recipe.epochs * self.steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate

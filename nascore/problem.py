@@ -195,16 +195,19 @@ class Problem:
         return min(self.left(u) for u in UNITS) <= 0
 
     def costs(self, archs: Sequence[Arch] | Archs) -> dict[str, NDArray[np.float64]]:
-        """Exact and free costs, metric -> (n,)."""
-        return self.space.costs(array(tuples(archs), self.space), self.task.shape)
+        """Exact and free costs, metric -> (n,); those that a part of a product prices too."""
+        rows, shape = array(tuples(archs), self.space), self.task.shape
+        return {**self.space.costs(rows, shape), **self.space.counted(rows, shape)}
 
     def allowed(self, archs: Sequence[Arch] | Archs) -> NDArray[np.bool_]:
         """(n,) valid, and within every constraint that is known for free."""
         rows = tuples(archs)
         ok = np.array([not self.space.invalid(a) for a in rows], dtype=bool)
-        asked = [c for c in self.constraints if c.metric in FREE]
+        asked = [c for c in self.constraints if c.metric in (*FREE, *self.space.priced())]
         if asked and ok.any():
-            found = self.costs([a for a, k in zip(rows, ok, strict=True) if k])
+            good = array([a for a, k in zip(rows, ok, strict=True) if k], self.space)
+            quick = all(c.metric in FREE for c in asked)
+            found = self.space.costs(good, self.task.shape) if quick else self.costs(good)
             met = [[c.violation(float(v)) == 0 for v in found[c.metric]] for c in asked]
             ok[ok] = np.all(np.array(met), 0)
         return ok

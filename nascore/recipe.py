@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nascore.errors import Diverged
+from nascore.errors import Diverged, NotSupported
 from nascore.events import Step
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from nascore.problem import Problem
-    from nascore.task import Batch, Task
+    from nascore.task import Batch, Shape, Task
 
 Losses = Callable[["nn.Module", "Batch"], tuple[Any, dict[str, "Tensor"]]]
 
@@ -71,6 +72,21 @@ class Recipe(Protocol):
         """The learning rate after `done` of `total` steps."""
         ...
 
+    def teach(self, batch: Batch, shape: Shape) -> Batch:
+        """The batch as it is learned from, such as one with smoothed labels; judging sees it as it is."""
+        return batch
+
+    def changed(self, **settings: Any) -> Recipe:
+        """The same recipe with other settings, as an arch of a space of recipes asks for them.
+
+        Raises:
+            NotSupported: this recipe has no such setting.
+        """
+        known = {f.name for f in fields(self)}  # type: ignore[arg-type] -- recipes are dataclasses
+        if unknown := [n for n in settings if n not in known]:
+            raise NotSupported(f"{type(self).__name__} has no {unknown[0]} that could be chosen")
+        return replace(self, **settings)  # type: ignore[type-var] -- as above
+
 
 class Trainer:
     """Optimizers, schedule and live parts around a network: `learn` adds gradients, `step` uses them."""
@@ -116,7 +132,7 @@ class Trainer:
 
     def _plain(self, view: nn.Module, batch: Batch) -> tuple[Any, dict[str, Tensor]]:
         out = view(batch.x)
-        return out, self.task.losses(out, batch)
+        return out, self.task.losses(out, self.recipe.teach(batch, self.task.shape))
 
     def learn(self, view: nn.Module, batch: Batch, player: str = "", losses: Losses | None = None) -> Any:
         """Forward, losses, the recipe's terms, backward. Returns the output."""

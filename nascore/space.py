@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from nascore.gates import Gates
     from nascore.graph import Graph
+    from nascore.layers import Layer
     from nascore.recipe import Recipe
     from nascore.supernet import Supernet
     from nascore.task import Shape
@@ -121,6 +122,10 @@ class Space(Protocol):
         """Whether there may be archs that are no network."""
         return type(self).invalid is not Space.invalid
 
+    def trains(self) -> bool:
+        """Whether archs change the recipe."""
+        return type(self).recipe is not Space.recipe
+
     def folds(self) -> bool:
         """Whether several archs may make equal networks."""
         return type(self).canonical is not Space.canonical
@@ -129,6 +134,10 @@ class Space(Protocol):
         """What `sample` is uniform over, in words."""
         return conditions.drawn(self.choices(), ruled=self.ruled(), folds=self.folds())
 
+    def prepare(self, net: nn.Module) -> None:
+        """As a later part of a product: adds to a network, in place and once, what `wrap` needs."""
+        return
+
     def wrap(self, net: nn.Module, gates: Gates) -> nn.Module:
         """As a later part of a product: the network changed by gates."""
         return net
@@ -136,6 +145,18 @@ class Space(Protocol):
     def recipe(self, arch: Arch, default: Recipe) -> Recipe:
         """As a part of a product: the training changed by an arch."""
         return default
+
+    def priced(self) -> tuple[str, ...]:
+        """Names of further exact costs that are counted on the layers of the network."""
+        return ()
+
+    def price(self, arch: Arch, layers: Sequence[Layer]) -> dict[str, float]:
+        """As a later part of a product: those costs, from the layers of the network before this part."""
+        return {}
+
+    def counted(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
+        """The `priced` costs, metric -> (n,); networks are laid out without memory, which needs torch."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -194,6 +215,14 @@ class Restricted(Space):
         """That of the whole space."""
         return self.space.folds()
 
+    def trains(self) -> bool:
+        """That of the whole space."""
+        return self.space.trains()
+
+    def prepare(self, net: nn.Module) -> None:
+        """That of the whole space."""
+        self.space.prepare(net)
+
     def wrap(self, net: nn.Module, gates: Gates) -> nn.Module:
         """That of the whole space."""
         return self.space.wrap(net, gates)
@@ -201,6 +230,18 @@ class Restricted(Space):
     def recipe(self, arch: Arch, default: Recipe) -> Recipe:
         """That of the whole space."""
         return self.space.recipe(arch, default)
+
+    def priced(self) -> tuple[str, ...]:
+        """That of the whole space."""
+        return self.space.priced()
+
+    def price(self, arch: Arch, layers: Sequence[Layer]) -> dict[str, float]:
+        """That of the whole space."""
+        return self.space.price(arch, layers)
+
+    def counted(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
+        """That of the whole space."""
+        return self.space.counted(archs, shape)
 
 
 @lru_cache(maxsize=64)

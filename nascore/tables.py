@@ -8,17 +8,18 @@ from nascore.errors import BadInput
 from nascore.evaluators import EVALUATORS
 from nascore.executors import Inline, Pool
 from nascore.measures import MEASURES
+from nascore.product import Product
 from nascore.proxies import PROXIES
 from nascore.recipes import PARTS, RECIPES
 from nascore.space import Restricted
-from nascore.spaces import SPACES
+from nascore.spaces import ADDED, SPACES
 from nascore.strategies import STRATEGIES
 from nascore.tasks import TASKS
 
 EXECUTORS: dict[str, type[Any]] = {"inline": Inline, "pool": Pool}
 
 TABLES: dict[str, dict[str, type[Any]]] = {
-    "space": {**SPACES, "restrict": Restricted},
+    "space": {**SPACES, **ADDED, "restrict": Restricted, "product": Product},
     "task": TASKS,
     "recipe": RECIPES,
     "part": PARTS,

@@ -27,6 +27,7 @@ from nascore.runs.spec import from_document, read
 from nascore.space import Restricted, restrict, sample, tuples
 from nascore.tables import TABLES
 
+WRAPS = ("restrict", "product")  # made of other spaces
 ENTRIES = [(kind, name) for kind, entries in TABLES.items() for name in entries if name != "restrict"]
 RANGED = [
     (kind, name, f)
@@ -34,7 +35,7 @@ RANGED = [
     for f in knobs(TABLES[kind][name])
     if typing.get_type_hints(TABLES[kind][name])[f.name] in (int, float)
 ]
-SPACES = sorted(n for n in TABLES["space"] if n != "restrict")
+SPACES = sorted(n for n in TABLES["space"] if n not in WRAPS)
 slow_is_fine = settings(
     max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
@@ -44,17 +45,16 @@ def values(hint: Any, about: Any) -> st.SearchStrategy[Any]:
     """Values that a knob of this type and range may have."""
     if hint in KINDS:
         kind = KINDS[hint]
-        return st.sampled_from(sorted(n for n in TABLES[kind] if n != "restrict")).map(
-            lambda n: TABLES[kind][n]()
-        )
-    if about["options"]:
-        return st.sampled_from(about["options"])
+        names = sorted(n for n in TABLES[kind] if n not in WRAPS)
+        return st.sampled_from(names).map(lambda n: TABLES[kind][n]())
     low, high = about["low"], about["high"]
     origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if about["options"] and origin is not tuple:
+        return st.sampled_from(about["options"])
     if origin is tuple and len(args) == 2 and args[1] is ...:
         if args[0] in KINDS and not TABLES[KINDS[args[0]]]:
             return st.just(())
-        return st.lists(values(args[0], about), max_size=3).map(tuple)
+        return st.lists(values(args[0], about), max_size=3, unique=bool(about["options"])).map(tuple)
     if origin is tuple:
         return st.tuples(*(values(a, about) for a in args))
     if origin is Literal:

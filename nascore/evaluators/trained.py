@@ -21,6 +21,7 @@ from nascore.space import Arch, key
 if TYPE_CHECKING:
     from nascore.chunk import Record
     from nascore.problem import Problem
+    from nascore.recipe import Recipe
 
 MOST_PARAMS = 50_000_000
 OWN = (
@@ -54,12 +55,12 @@ class Trained(Evaluator):
         return replace(problem, seed=problem.number("draw", self.draw)) if self.draw else problem
 
     def length(self, problem: Problem) -> int:
-        """Epochs that are trained.
+        """Epochs that are trained by the problem's recipe; where archs choose theirs, of its own each.
 
         Raises:
             BadInput: more than the recipe's schedule has.
         """
-        if self.epochs > problem.recipe.epochs:
+        if self.epochs > problem.recipe.epochs and not problem.space.trains():
             raise BadInput(
                 f"evaluator.knobs.epochs: {self.epochs} is above the recipe's {problem.recipe.epochs} epochs"
             )
@@ -67,14 +68,14 @@ class Trained(Evaluator):
 
     def protocol(self, problem: Problem) -> EvaluationProtocol:
         """Validation part, one seed, trained here."""
-        return EvaluationProtocol(
-            problem.task.data, "validation", self.length(problem), "1 seed", "trained here"
-        )
+        how = "trained here, each by its own recipe" if problem.space.trains() else "trained here"
+        return EvaluationProtocol(problem.task.data, "validation", self.length(problem), "1 seed", how)
 
     def metrics(self, problem: Problem) -> tuple[str, ...]:
         """What may be searched for; `test_error` is given too, but nobody may choose by it."""
         self.length(problem)
-        return ("error", "loss", "params", "flops", "train_seconds", "latency_ms")
+        free = ("params", "flops", *problem.space.priced())
+        return ("error", "loss", *free, "train_seconds", "latency_ms")
 
     def at(self, epochs: int) -> Trained:
         """The same judge, stopped after `epochs` of the same schedule.
@@ -97,9 +98,10 @@ class _Call:
     def __init__(self, by: Trained, problem: Problem, archs: Sequence[Arch]) -> None:
         self.by, self.problem, self.space, self.archs = by, problem, problem.space, list(archs)
         self.drawn, self.suffix = by.drawn(problem), f" draw {by.draw}" if by.draw else ""
-        self.length = by.length(problem)
+        by.length(problem)
         self.left = problem.left("seconds")
         self.own: dict[Arch, dict[str, float]] = {}
+        self.unshared = {*OWN, *self.space.priced()}
 
     def events(self) -> Iterator[Step | Tried]:
         """Steps and answers as they come."""
@@ -128,25 +130,31 @@ class _Call:
 
     def _like(self, twin: Tried, arch: Arch) -> Tried:
         """The answer for an arch whose network is that of `twin`: nothing is spent."""
-        shared = {m: v for m, v in twin.metrics.items() if m not in OWN}
+        shared = {m: v for m, v in twin.metrics.items() if m not in self.unshared}
         spent = {"seconds": 0.0, "epochs": 0.0}
         return replace(twin, arch=arch, metrics={**shared, **self.own[arch]}, spent=spent, parents=())
 
+    def _recipe(self, arch: Arch) -> Recipe:
+        return self.space.recipe(arch, self.problem.recipe)
+
+    def _length(self, recipe: Recipe) -> int:
+        """Epochs that are trained of a recipe: all, or as many as this judge asks for if there are more."""
+        return min(self.by.epochs or recipe.epochs, recipe.epochs)
+
     def _train(self, groups: dict[Arch, list[Arch]]) -> Iterator[Step | Tried]:
-        """Trains one of each class; those that start at the same epoch go together."""
-        recipe = self.problem.recipe
-        starts: dict[int, list[tuple[Arch, Any]]] = {}
+        """Trains one of each class; those of one recipe that start at the same epoch go together."""
+        starts: dict[tuple[Recipe, int], list[tuple[Arch, Any]]] = {}
         for arch in groups:
-            if recipe.parts or self.space.recipe(arch, recipe) != recipe:
+            if (recipe := self._recipe(arch)).parts:
                 yield from self._alone(arch, groups)
             else:
-                state = self._kept(arch)
-                starts.setdefault(state["epochs"] if state else 0, []).append((arch, state))
-        for together in starts.values():
-            yield from self._together(together, groups)
+                state = self._kept(arch, self._length(recipe))
+                starts.setdefault((recipe, state["epochs"] if state else 0), []).append((arch, state))
+        for (recipe, _), together in starts.items():
+            yield from self._together(recipe, together, groups)
 
     def _together(
-        self, members: list[tuple[Arch, Any]], groups: dict[Arch, list[Arch]]
+        self, recipe: Recipe, members: list[tuple[Arch, Any]], groups: dict[Arch, list[Arch]]
     ) -> Iterator[Step | Tried]:
         """One chunk after the other, of about equal size."""
         one = self.space.batched([members[0][0]], self.problem.task.shape)
@@ -154,33 +162,33 @@ class _Call:
             for arch, _ in members:
                 yield from self._alone(arch, groups)
             return
-        most = self.by.chunk or one.fitting(self.problem.recipe.batch)
+        most = self.by.chunk or one.fitting(recipe.batch)
         size = math.ceil(len(members) / math.ceil(len(members) / most))
         for at in range(0, len(members), size):
-            yield from self._chunk(members[at : at + size], groups)
+            yield from self._chunk(recipe, members[at : at + size], groups)
 
     def _chunk(
-        self, members: list[tuple[Arch, Any]], groups: dict[Arch, list[Arch]]
+        self, recipe: Recipe, members: list[tuple[Arch, Any]], groups: dict[Arch, list[Arch]]
     ) -> Iterator[Step | Tried]:
         from nascore.chunk import Chunk
 
-        archs = [a for a, _ in members]
+        archs, length = [a for a, _ in members], self._length(recipe)
         net = self.space.batched(archs, self.problem.task.shape)
-        chunk = Chunk(self.drawn, net, archs, [state for _, state in members])
+        chunk = Chunk(replace(self.drawn, recipe=recipe), net, archs, [state for _, state in members])
         phase = f"train {key(self.space, archs[0])}" + (f" and {len(archs) - 1} more" if archs[1:] else "")
         phase += self.suffix
         spent = 0.0
-        while chunk.done < self.length and chunk.healthy:
+        while chunk.done < length and chunk.healthy:
             values = chunk.epoch()
             yield Step(phase, chunk.done - 1, values)
             spent = sum(r.wall for r in chunk.records)
-            if spent > self.left and chunk.done < self.length:
+            if spent > self.left and chunk.done < length:
                 raise OutOfBudget("the budget of seconds is spent")
         chunk.finish()
         self.left -= spent
-        if self.by.keep and self.length < self.problem.recipe.epochs:
+        if self.by.keep and length < recipe.epochs:
             for i in chunk.healthy:
-                self.problem.memo.save(self._name(archs[i], self.length), chunk.state(i))
+                self.problem.memo.save(self._name(archs[i], length), chunk.state(i))
         for arch, record in zip(archs, chunk.records, strict=True):
             yield from self._told(record, groups[arch])
 
@@ -200,17 +208,19 @@ class _Call:
     def _name(self, arch: Arch, epochs: int) -> str:
         return f"trained/{key(self.space, arch)}/{epochs}{self.suffix}"
 
-    def _kept(self, arch: Arch) -> Any:
+    def _kept(self, arch: Arch, length: int) -> Any:
         """The longest kept training of an arch that is not longer than what is asked, or None."""
-        states = (self.problem.memo.load(self._name(arch, e)) for e in range(self.length, 0, -1))
+        states = (self.problem.memo.load(self._name(arch, e)) for e in range(length, 0, -1))
         return next((s for s in states if s is not None), None)
 
     def _alone(self, arch: Arch, groups: dict[Arch, list[Arch]]) -> Iterator[Step | Tried]:
         """The slow way, for recipes with parts and spaces without a program: one module, `recipe.train`."""
         from nascore.chunk import train_alone
 
-        keep = self.by.keep and self.length < self.problem.recipe.epochs and not self.suffix
-        record = yield from _named(train_alone(self.drawn, arch, self.length, keep, self.left), self.suffix)
+        recipe = self._recipe(arch)
+        length = self._length(recipe)
+        keep = self.by.keep and length < recipe.epochs and not self.suffix
+        record = yield from _named(train_alone(self.drawn, arch, length, keep, self.left), self.suffix)
         self.left -= record.wall
         yield from self._told(record, groups[arch])
 
@@ -265,7 +275,8 @@ def too_big(problem: Problem, arch: Arch, params: float) -> str:
         not e.dead for e in graph.edges
     )  # a convolution keeps its input thrice
     maps = sum(b.repeats * math.prod(b.shape) * (inner if b.kind == "cell" else 4) for b in graph.blocks)
-    need, limit = maps * problem.recipe.batch * 4, memory_bytes() // 2
+    batch = problem.space.recipe(arch, problem.recipe).batch
+    need, limit = maps * batch * 4, memory_bytes() // 2
     if need > limit:
         return f"too big: about {need / 2**20:,.0f} MiB of activations; the limit is {limit / 2**20:,.0f} MiB"
     return ""

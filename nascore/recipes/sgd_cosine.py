@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from nascore.kinds import knob
 from nascore.recipe import Part, Recipe
+from nascore.recipes.tunable import Tunable
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -42,6 +43,11 @@ class SgdCosine(Recipe):
             weight_decay=self.decay,
             foreach=True,
         )
+
+    def changed(self, **settings: Any) -> Recipe:
+        """The tunable recipe that does the same, with these settings."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Tunable(**{**own, "method": "sgd", "schedule": "cosine", **settings})
 
     def rate(self, done: float, total: float) -> float:
         """The rate lr / 2 * (1 + cos(pi * done / total)); zero from `total` on."""

@@ -16,9 +16,10 @@ from nascore.spaces import (
     pooling,
     pruned_resnet,
     stages,
+    training,
 )
 
-SPACES: dict[str, type[Any]] = {
+SPACES: dict[str, type[Any]] = {  # of networks
     "cell": cell.Cell,
     "conv_macro": conv_macro.ConvMacro,
     "darts": darts.Darts,
@@ -30,4 +31,7 @@ SPACES: dict[str, type[Any]] = {
     "pooling": pooling.Pooling,
     "pruned_resnet": pruned_resnet.PrunedResnet,
     "stages": stages.Stages,
+}
+ADDED: dict[str, type[Any]] = {  # of what a network can have besides, in a product
+    "training": training.Training,
 }

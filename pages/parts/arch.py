@@ -21,6 +21,7 @@ from nascore.view import words
 
 TITLES = {"nasbench201": "NAS-Bench-201"}
 FIRST = "nasbench201"  # what opens where nobody said which space
+NOT_ALONE = ("restrict", "product", "training", "quant")  # made of other spaces, or added to them
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def named(name: str) -> str:
 
 def space_names() -> list[str]:
     """Spaces that can be opened by name alone."""
-    return sorted((n for n in table("space") if n != "restrict"), key=lambda n: (n != FIRST, n))
+    return sorted((n for n in table("space") if n not in NOT_ALONE), key=lambda n: (n != FIRST, n))
 
 
 def from_address(query: Mapping[str, str]) -> Space:

@@ -136,6 +136,8 @@ def widget(f: Field[Any], hint: Any, value: Any, part: str = "") -> None:
     if f.name == "kinds":
         on = buildstate.controlled(key, len(value) == 2)
         st.toggle("A reducing cell of its own", key=on, **more)
+    elif options and typing.get_origin(hint) is tuple:
+        st.multiselect(label, options, key=buildstate.controlled(key, list(value or ())), width=300, **more)
     elif options:
         st.selectbox(
             label,

@@ -21,7 +21,7 @@ from pages.parts.buildedit import Fault
 from pages.parts.buildview import refused
 from pages.parts.show import plain
 
-NOT_ALONE = ("restrict", "product", "cell", "stages")  # what cannot be begun with by its name
+NOT_ALONE = ("restrict", "product", "cell", "stages", "training", "quant")  # are begun with otherwise
 FIRST = ("nasbench201", "nasbench101", "darts", "nasnet", "mobilenet")
 MAX_LINK = 6000
 # A benchmark judges every architecture; ten hours at most, and it can be stopped and resumed.

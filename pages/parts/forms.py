@@ -136,6 +136,9 @@ def _knob(f: Field[Any], hint: Any, value: Any, path: str) -> Any:
         return _object(KINDS[hint], label, value, path, words)
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     options = about["options"] or (args if origin is Literal else ())
+    if options and origin is tuple:
+        start = [o for o in value or () if o in options]
+        return st.multiselect(label, options, start, key=keyed(path, start), **words)
     if about["of"] == "table":
         options = list(dict.fromkeys([*(t.name for t in list_tables()), str(value)]))
     if options:
