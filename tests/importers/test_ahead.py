@@ -78,6 +78,10 @@ def test_an_import_stopped_among_helpers_ends_them_and_goes_on(folder: Path, tmp
 
 
 def test_a_helper_that_is_killed_is_one_sentence_and_the_import_goes_on(folder: Path, tmp_path: Path) -> None:
+    """More members than are read ahead: whenever the blow falls, some were not yet asked for."""
+    for index in range(12, 32):
+        shutil.copyfile(folder / "000000.pickle.pbz2", folder / f"{index:06d}.pickle.pbz2")
+
     def kill(progress: Progress) -> None:
         for child in helpers():
             child.kill()
