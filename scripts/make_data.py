@@ -88,6 +88,15 @@ TABLES = {
         (0, 1, 2),
         1000,
     ),
+    "natssize_digits": Made(
+        {
+            "space": {"name": "nats_size", "knobs": {"stem_stride": 2}},
+            "task": "digits",
+            "recipe": {"name": "sgd_cosine", "knobs": {"epochs": 5, "batch": 64, "lr": 0.1}},
+        },
+        (0, 1, 2),
+        1024,
+    ),
 }
 
 

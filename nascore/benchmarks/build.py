@@ -90,13 +90,25 @@ def work(problem: Problem, todo: Sequence[Part], folder: Path, turn: int = 0, of
 
 
 def train_part(problem: Problem, archs: Sequence[Arch]) -> dict[str, NDArray[Any]]:
-    """Trains archs as one program and judges them.
+    """Trains archs as one program, or one after the other where the space has none, and judges them.
 
     Returns:
         Arrays whose first dimension is the archs: `archs`, `curve_error`, `curve_loss`, `curve_train_loss`,
         `curve_train_error` (n, epochs), `train_seconds`, what `judged` gives, and the logits
         (n, examples, classes) on validation and test images in half precision.
     """
+    net = problem.space.batched(archs, problem.task.shape)
+    if net is not None:
+        return _train(problem, archs, net)
+    from nascore.chunk import fresh
+    from nascore.single import Single
+
+    each = [_train(problem, [a], Single(fresh(problem, a))) for a in archs]
+    return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
+
+
+def _train(problem: Problem, archs: Sequence[Arch], net: Any) -> dict[str, NDArray[Any]]:
+    """`train_part` of one program."""
     import torch
 
     from nascore.chunk import Chunk
@@ -106,7 +118,6 @@ def train_part(problem: Problem, archs: Sequence[Arch]) -> dict[str, NDArray[Any
     def watch(out: Tensor, batch: Batch) -> None:
         wrong.append(torch.ne(out.argmax(-1), batch.y).float().mean(1))  # type: ignore[arg-type] -- labels
 
-    net = problem.space.batched(archs, problem.task.shape)
     chunk = Chunk(problem, net, archs, [None] * len(archs), watch)
     errors = []
     while chunk.done < problem.recipe.epochs:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nascore.cost import Cost, Size, convolution, linear, norm, strided
 from nascore.graph import Block, Edge, Graph, Node
+from nascore.kinds import knob
 from nascore.space import Arch, Archs, Choice, Space
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ PLACES = ("stem", "reduction1", "cell2", "reduction2", "cell3")
 class NatsSize(Space):
     """NATS-Bench's size space: the widths of five places of one network, 32,768 architectures."""
 
+    stem_stride: int = knob(1, 1, 4, "stride of the first convolution; above 1 makes all maps smaller")
+
     def choices(self) -> tuple[Choice, ...]:
         """One width each of stem, reduction1, cell2, reduction2, cell3."""
         return tuple(Choice(f"{p}.channels", WIDTHS) for p in PLACES)
@@ -45,7 +48,7 @@ class NatsSize(Space):
         """The official network."""
         from nascore.spaces.nats_size_net import NatsSizeNet
 
-        return NatsSizeNet(self.widths(arch), shape)
+        return NatsSizeNet(self.widths(arch), shape, self.stem_stride)
 
     def graph(self, arch: Arch, shape: Shape) -> Graph:
         """The cell, its edges' costs summed over the three cells, and the network's blocks."""
@@ -75,7 +78,7 @@ class NatsSize(Space):
     def _blocks(self, arch: Arch, shape: Shape) -> list[tuple[str, str, int, Size]]:
         """Name, kind, input channels and output of stem, cells and reductions, in order."""
         c = self.widths(arch)
-        full = strided(shape.image, c[0], 1)
+        full = strided(shape.image, c[0], self.stem_stride)
         half = strided(full, c[1], 2)
         quarter = strided(half, c[3], 2)
         return [
@@ -90,7 +93,8 @@ class NatsSize(Space):
     def costs(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
         """Exact and vectorized: the costs of `graph` as polynomials of the widths."""
         a, b, c, d, e = np.array(WIDTHS, dtype=np.float64)[np.asarray(archs)].T
-        full, half = strided(shape.image, 1, 1), strided(strided(shape.image, 1, 1), 1, 2)
+        full = strided(shape.image, 1, self.stem_stride)
+        half = strided(full, 1, 2)
         areas = [float(s[1] * s[2]) for s in (full, half, strided(half, 1, 2))]
         colors, k = shape.image[0], shape.classes
         weights = [

@@ -64,12 +64,13 @@ class NatsSizeNet(nn.Module):
     Args:
         widths: of stem and first cell, first reduction, second cell, second reduction, last cell.
         shape: of the task.
+        stride: of the stem; 1 in the paper.
     """
 
-    def __init__(self, widths: tuple[int, ...], shape: Shape) -> None:
+    def __init__(self, widths: tuple[int, ...], shape: Shape, stride: int = 1) -> None:
         super().__init__()
         a, b, c, d, e = widths
-        stem = nn.Sequential(nn.Conv2d(shape.image[0], a, 3, 1, 1, bias=False), nn.BatchNorm2d(a))
+        stem = nn.Sequential(nn.Conv2d(shape.image[0], a, 3, stride, 1, bias=False), nn.BatchNorm2d(a))
         body = [stem, _Cell(a, a), _Reduction(a, b), _Cell(b, c), _Reduction(c, d), _Cell(d, e)]
         self.body = nn.Sequential(*body, nn.BatchNorm2d(e), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(e, shape.classes)
