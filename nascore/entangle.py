@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from nascore.errors import BadInput
 from nascore.gates import Gate
+from nascore.supernet import Mixed
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,27 @@ def mixed_depth(maps: Sequence[Tensor], gate: Gate, depths: Sequence[int]) -> Te
     if is_hard(gate):
         return maps[depths[gate.options[0]]]
     terms = [w * maps[depths[o]] for o, w in zip(gate.options, gate.weights, strict=True)]
-    total = terms[0]
-    for term in terms[1:]:
-        total = add(total, term)
-    return total
+    return reduce(add, terms)
+
+
+class Widths(Mixed):
+    """Separate weights where the options of a choice are widths: an own module of each width.
+
+    The opposite of `cover`: nothing is shared between two widths. A narrow output stands in the first
+    channels of a wide one.
+    """
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride] -- always with a gate, and more inputs
+        self, x: Tensor, gate: Gate, *more: Any
+    ) -> Tensor:
+        """The weighted sum over the options that the gate lists, (n, widest, ...).
+
+        Raises:
+            BadInput: an option is listed that this network has no weights for.
+        """
+        ops = self.taken(gate)
+        terms = [w * op(x, *more) for w, op in zip(gate.weights, ops, strict=True)]
+        return reduce(add, terms)
 
 
 class Conv(nn.Conv2d):

@@ -86,10 +86,18 @@ class Mixed(nn.Module):
         """
         if gate is None:
             return next(iter(self.ops.values()))(x)
+        terms = [w * op(x) for w, op in zip(gate.weights, self.taken(gate), strict=True)]
+        return reduce(torch.add, terms)
+
+    def taken(self, gate: Gate) -> list[nn.Module]:
+        """The modules that the gate lists.
+
+        Raises:
+            BadInput: an option is listed that this network has no weights for.
+        """
         if missing := [i for i in gate.options if str(i) not in self.ops]:
             raise BadInput(f"{self.choice}: option {missing[0]} is not part of this supernet")
-        terms = [w * self.ops[str(i)](x) for i, w in zip(gate.options, gate.weights, strict=True)]
-        return reduce(torch.add, terms)
+        return [self.ops[str(i)] for i in gate.options]
 
     def owned(self, choice: str, option: int | None) -> list[nn.Module]:
         """The modules of a choice, or of one option."""

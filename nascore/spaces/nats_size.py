@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from nascore.cost import Cost, Size, convolution, linear, norm, strided
 from nascore.graph import Block, Edge, Graph, Node
 from nascore.kinds import knob
-from nascore.space import Arch, Archs, Choice, Space
+from nascore.space import Arch, Archs, Choice, Sharing, Space
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from nascore.supernet import Supernet
     from nascore.task import Shape
 
 WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
@@ -43,6 +44,12 @@ class NatsSize(Space):
     def widths(self, arch: Arch) -> tuple[int, ...]:
         """The five widths."""
         return tuple(WIDTHS[i] for i in arch)
+
+    def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
+        """Entangled: one network of the largest widths; separate: what a width makes, once for each."""
+        from nascore.spaces.nats_size_net import NatsSizeSupernet
+
+        return NatsSizeSupernet(self, shape, sharing, choices)
 
     def build(self, arch: Arch, shape: Shape) -> nn.Module:
         """The official network."""
