@@ -14,6 +14,7 @@ from torch import Tensor
 from nascore.errors import Diverged, OutOfBudget
 from nascore.events import Step
 from nascore.recipe import train
+from nascore.single import Single
 from nascore.space import key
 from nascore.task import Batch
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nascore.space import Arch
     from nascore.task import Split
 
+Look = Callable[[Any, Any], list[dict[str, float]]]  # problem, program -> metrics of each member
 PIECE = 256  # examples judged at once; fixed, so that an answer does not depend on the company
 
 
@@ -40,6 +42,7 @@ class Record:
         curve: error, loss, train_loss -> one value an epoch.
         test_error: at the end.
         failed: "" or why it ended early.
+        close: what a close look at the end says, by metric.
     """
 
     epochs: int = 0
@@ -49,6 +52,7 @@ class Record:
     curve: dict[str, list[float]] = field(default_factory=dict)
     test_error: float = math.nan
     failed: str = ""
+    close: dict[str, float] = field(default_factory=dict)
 
     def add(self, index: int, values: Mapping[str, float]) -> None:
         """Notes epoch `index`, also when it is repeated."""
@@ -71,7 +75,7 @@ def one_batch(problem: Problem, size: int) -> Batch:
 
 
 def train_alone(
-    problem: Problem, arch: Arch, length: int, keep: bool, seconds: float
+    problem: Problem, arch: Arch, length: int, keep: bool, seconds: float, look: Look | None = None
 ) -> Generator[Step, None, Record]:
     """One network by `recipe.train`: the slow twin of `Chunk`, and the way for recipes with parts.
 
@@ -81,6 +85,7 @@ def train_alone(
         length: epochs.
         keep: go on from and keep states in the problem's memo.
         seconds: end with OutOfBudget when more are spent.
+        look: judges the trained network closely.
     """
     name = f"train {key(problem.space, arch)}"
     told = problem.memo.load(f"{name}/record") if keep else None
@@ -105,6 +110,8 @@ def train_alone(
         record.failed = str(error)
         return record
     record.test_error = problem.task.metrics(net.eval(), "test").get("error", math.nan)
+    if look is not None:
+        record.close = look(problem, Single(net))[0]
     return record
 
 
@@ -198,11 +205,14 @@ class Chunk:
         wrong = out.argmax(-1).ne(batch.y)  # type: ignore[arg-type] -- labels
         return row_means(wrong.float()), row_means(self._losses(out, batch))
 
-    def finish(self) -> None:
-        """Judges on the test part."""
+    def finish(self, look: Look | None = None) -> None:
+        """Judges on the test part, and closely where a look is given."""
         cpu, wall = time.process_time(), time.monotonic()
         for record, error in zip(self.records, self.judge("test")[0], strict=True):
             record.test_error = error
+        if look is not None:
+            for record, close in zip(self.records, look(self.problem, self.net), strict=True):
+                record.close = close
         self._count(cpu, wall)
 
     def state(self, i: int) -> dict[str, Any]:
@@ -232,7 +242,7 @@ class Chunk:
 def record_of(state: dict[str, Any]) -> Record:
     """The record in a kept state."""
     curve = {c: list(v) for c, v in state["curve"].items()}
-    return replace(Record(**{n: state[n] for n in vars(Record())}), curve=curve)
+    return replace(Record(**{n: state[n] for n in vars(Record()) if n in state}), curve=curve)
 
 
 def _repeated(y: Any, k: int) -> Tensor:

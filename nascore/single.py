@@ -28,26 +28,26 @@ class Single(nn.Module):
         """(batch, channels, height, width) -> (1, batch, classes)."""
         return self.net(x)[None]
 
-    def fitting(self, batch: int) -> int:  # noqa: ARG002 -- as Batched has it
+    def fitting(self, batch: int) -> int:
         """How many members a program may have: one."""
         return 1
 
-    def load(self, member: int, state: Mapping[str, Tensor]) -> None:  # noqa: ARG002 -- there is one
+    def load(self, member: int, state: Mapping[str, Tensor]) -> None:
         """Takes the weights of a stand-alone network."""
         self.net.load_state_dict(dict(state))
 
-    def member_state(self, member: int) -> dict[str, Tensor]:  # noqa: ARG002 -- there is one
+    def member_state(self, member: int) -> dict[str, Tensor]:
         """A copy of the weights, as the stand-alone network names them."""
         return {n: t.detach().clone() for n, t in self.net.state_dict().items()}
 
-    def momentum(self, member: int, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:  # noqa: ARG002
+    def momentum(self, member: int, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
         """What the optimizer remembers, by parameter."""
         known = {n: optimizer.state[p].get("momentum_buffer") for n, p in self.net.named_parameters()}
         return {n: b.clone() for n, b in known.items() if b is not None}
 
     def load_momentum(
         self,
-        member: int,  # noqa: ARG002 -- there is one
+        member: int,
         optimizer: torch.optim.Optimizer,
         saved: Mapping[str, Tensor],
     ) -> None:

@@ -131,11 +131,20 @@ def _train(problem: Problem, archs: Sequence[Arch], net: Any) -> dict[str, NDArr
     out["curve_train_error"] = np.stack(errors, 1).astype(np.float32)
     out["archs"] = array(archs, problem.space).astype(np.int8)
     out["train_seconds"] = np.array([r.seconds for r in chunk.records], np.float32)
-    return out | _closely(problem, chunk.net)
+    return out | closely(problem, chunk.net)
 
 
-def _closely(problem: Problem, net: Any) -> dict[str, NDArray[Any]]:
-    """Logits on validation and test images, and errors under noise."""
+def closely(problem: Problem, net: Any) -> dict[str, NDArray[Any]]:
+    """Judges trained networks closely.
+
+    Args:
+        problem: gives the images.
+        net: in evaluation mode afterwards; `net(x)` gives (members, batch, classes).
+
+    Returns:
+        `validation_logits` and `test_logits` (members, n, classes) in half precision, `noise_error`
+        (members, levels of noise) on the test images, and what `judged` says.
+    """
     import torch
 
     net.eval()
@@ -223,6 +232,28 @@ def fit_temperature(logits: Tensor, y: Tensor) -> Tensor:
         better = loss(left) < loss(right)
         low, high = torch.where(better, low, left), torch.where(better, right, high)
     return ((low + high) / 2).exp()
+
+
+def numbers(found: dict[str, NDArray[Any]], problem: Problem) -> list[dict[str, float]]:
+    """What `closely` found of each network as metrics, named as in the shipped tables.
+
+    `val_ece_15`, the calibration error on the validation images, is the one that may be searched for.
+    """
+    from nascore.benchmarks.made import ece
+
+    labels = {s: problem.task.whole(s).y.cpu().numpy() for s in ("validation", "test")}  # type: ignore[union-attr] -- labels
+    t = found["temperature"].astype(np.float64)
+    test = found["test_logits"].astype(np.float64)
+    columns = {n: found[n] for n in ("test_loss", "brier", "post_test_loss", "post_brier")}
+    columns |= {
+        "temperature": t,
+        "ece_15": ece(test, labels["test"]),
+        "post_ece_15": ece(test / t[:, None, None], labels["test"]),
+        "val_ece_15": ece(found["validation_logits"].astype(np.float64), labels["validation"]),
+    }
+    for i, sd in enumerate(NOISES):
+        columns[f"noise_{round(100 * sd):03d}_error"] = found["noise_error"][:, i]
+    return [{n: float(v[i]) for n, v in columns.items()} for i in range(len(test))]
 
 
 def gather(folder: Path, todo: Sequence[Part], space: Space) -> dict[str, NDArray[Any]]:

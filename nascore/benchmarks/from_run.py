@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nascore.benchmarks.assemble import space_json
+from nascore.benchmarks.made import SCALARS
 from nascore.benchmarks.piece import guess, words
 from nascore.benchmarks.table import PREFIX, Column, Direction, Draft, Table, choices_json, write_table
 from nascore.errors import BadInput
@@ -35,7 +36,7 @@ OWN = (
     "latency_ms",
     "latency_spread_ms",
 )  # an arch's own, whoever of its class was trained
-NAMES = {"error": "accuracy", "test_error": "test_accuracy", "train_error": "train_accuracy"}
+PLAIN = ("val_accuracy", "val_loss", "test_accuracy", "train_seconds")  # named by the protocol itself
 Costs = Callable[["Archs"], Mapping[str, Any]]
 
 
@@ -146,12 +147,19 @@ def draw_of(tried: Tried) -> int:
 
 def _name(made: Made, metric: str) -> str:
     """`error` becomes `val_accuracy`, after the split that it was judged on, as in the embedded table."""
-    known, split = NAMES.get(metric, metric), made.protocol.split.replace("validation", "val")
+    known, split = metric, made.protocol.split.replace("validation", "val")
+    if _is_error(metric):
+        known = metric.removesuffix("error") + "accuracy"
     return f"{split}_{known}" if known in ("accuracy", "loss") and split else known
 
 
 def _value(metric: str, value: float) -> float:
-    return 100 * (1 - value) if metric in NAMES else value
+    return 100 * (1 - value) if _is_error(metric) else value
+
+
+def _is_error(metric: str) -> bool:
+    """Whether it is a share of wrong answers; tables show the share of right ones, in percent."""
+    return metric == "error" or metric.endswith("_error")
 
 
 def _runs(made: Made, good: list[Tried]) -> pd.DataFrame:
@@ -218,9 +226,12 @@ def _seeds(good: list[Tried]) -> str:
 
 
 def _column(made: Made, name: str, seeds: str) -> Column:
-    direction, unit = guess(name)
     said, split = made.protocol, ""
-    if name.endswith(("accuracy", "loss", "error")):
+    if name in SCALARS and name not in PLAIN:
+        title, unit, direction, split = SCALARS[name]
+        return Column(name, title, unit, direction, replace(said, split=split, seeds=seeds))
+    direction, unit = guess(name)
+    if name.endswith(("accuracy", "loss", "error", "ece_15")):
         split = next((s for s in ("test", "train") if name.startswith(s)), said.split)
     if name in OWN:
         return Column(
@@ -232,7 +243,7 @@ def _column(made: Made, name: str, seeds: str) -> Column:
         )
     unit = "%" if name.endswith("accuracy") else unit
     better: Direction = direction or "max"
-    title = words(name.replace("val_", "validation_"))
+    title = words(name.replace("val_", "validation_").replace("ece_15", "ECE, 15 bins"))
     return Column(name, title, unit, better, replace(said, split=split, seeds=seeds))
 
 

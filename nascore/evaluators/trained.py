@@ -43,12 +43,15 @@ class Trained(Evaluator):
     chunk: int = knob(0, 0, 512, "networks trained as one program; 0 chooses by the size of their maps")
     keep: bool = knob(True, help="keep shortened trainings, so that a longer one goes on from there")
     draw: int = knob(0, 0, 999, "which of many independent trainings: other weights and minibatches each")
+    closely: bool = knob(
+        False, help="judge calibration, before and after scaling, and accuracy under noise too"
+    )
 
     @property
     def key(self) -> str:
         """`trained`, `trained@3` after 3 epochs, `trained/draw1`; chunk and keep do not change answers."""
         epochs, draw = f"@{self.epochs}" if self.epochs else "", f"/draw{self.draw}" if self.draw else ""
-        return f"trained{epochs}{draw}"
+        return f"trained{epochs}{'/closely' if self.closely else ''}{draw}"
 
     def drawn(self, problem: Problem) -> Problem:
         """The problem with the streams of this draw; of draw 0 itself."""
@@ -75,7 +78,8 @@ class Trained(Evaluator):
         """What may be searched for; `test_error` is given too, but nobody may choose by it."""
         self.length(problem)
         free = ("params", "flops", *problem.space.priced())
-        return ("error", "loss", *free, "train_seconds", "latency_ms")
+        close = ("val_ece_15",) if self.closely else ()
+        return ("error", "loss", *close, *free, "train_seconds", "latency_ms")
 
     def at(self, epochs: int) -> Trained:
         """The same judge, stopped after `epochs` of the same schedule.
@@ -184,7 +188,7 @@ class _Call:
             spent = sum(r.wall for r in chunk.records)
             if spent > self.left and chunk.done < length:
                 raise OutOfBudget("the budget of seconds is spent")
-        chunk.finish()
+        chunk.finish(_look if self.by.closely else None)
         self.left -= spent
         if self.by.keep and length < recipe.epochs:
             for i in chunk.healthy:
@@ -198,7 +202,7 @@ class _Call:
         spent = {"seconds": record.wall, "epochs": float(record.new)}
         metrics = {} if record.failed else {**{c: v[-1] for c, v in curve.items() if c != "train_loss"}}
         if not record.failed:
-            metrics |= {"test_error": record.test_error, "train_seconds": record.seconds}
+            metrics |= {"test_error": record.test_error, "train_seconds": record.seconds, **record.close}
         first = Tried(
             archs[0], {**metrics, **self.own[archs[0]]}, self.by.key, spent, curve, failed=record.failed
         )
@@ -220,9 +224,17 @@ class _Call:
         recipe = self._recipe(arch)
         length = self._length(recipe)
         keep = self.by.keep and length < recipe.epochs and not self.suffix
-        record = yield from _named(train_alone(self.drawn, arch, length, keep, self.left), self.suffix)
+        look = _look if self.by.closely else None
+        record = yield from _named(train_alone(self.drawn, arch, length, keep, self.left, look), self.suffix)
         self.left -= record.wall
         yield from self._told(record, groups[arch])
+
+
+def _look(problem: Problem, net: Any) -> list[dict[str, float]]:
+    """The close look at each member of a trained program."""
+    from nascore.benchmarks.build import closely, numbers
+
+    return numbers(closely(problem, net), problem)
 
 
 def _named(events: Generator[Step, None, Record], suffix: str) -> Generator[Step, None, Record]:

@@ -23,6 +23,7 @@ from nascore.tables import TABLES
 
 Document = dict[str, Any]
 FOLLOW_SECONDS, SAVE_SECONDS = 0.5, 30.0
+CLOSELY = {"name": "trained", "knobs": {"closely": True}}  # a table has the columns of the shipped ones
 OF_A_SPEC = ("task", "recipe", "evaluator", "strategy", "objectives", "budget", "seed")
 
 
@@ -132,12 +133,16 @@ def _base(what: str, changes: list[str]) -> Document:
     """The document of a spec, or one around a space."""
     file = Path(what)
     if what in TABLES["space"]:
-        return read(json.dumps({"v": 1, "space": what, "title": f"Table of {what}"}), changes).to_json()
+        return _around(what, what, changes)
     if what not in shipped() and file.suffix and file.is_file() and file.stat().st_size <= 1 << 20:
         data = loads(file.read_bytes())
         if isinstance(data, dict) and not any(f in data for f in OF_A_SPEC):
             space = data.get("space", data)
-            return read(
-                json.dumps({"v": 1, "space": space, "title": f"Table of {file.stem}"}), changes
-            ).to_json()
+            return _around(space, file.stem, changes)
     return open_spec(what, changes).to_json()
+
+
+def _around(space: Any, name: str, changes: list[str]) -> Document:
+    """The document of a spec around a space."""
+    document = {"v": 1, "space": space, "title": f"Table of {name}", "evaluator": CLOSELY}
+    return read(json.dumps(document), changes).to_json()

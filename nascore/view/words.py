@@ -24,6 +24,7 @@ TITLES = {
     "flops": "Multiply-adds",
     "loss": "Loss",
     "train_seconds": "Training time (s)",
+    "val_ece_15": "Validation calibration error (ECE, 15 bins)",
     "fid": "Frechet distance (FID)",
 }
 UNITS = {"ms": "ms", "seconds": "s", "bytes": "bytes", "mb": "MB", "mj": "mJ"}
