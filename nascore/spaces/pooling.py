@@ -2,8 +2,9 @@
 
 A network of `layers` layers (a convolution, then residual blocks) whose channels never move: 16, 32 and 64,
 the first of them for one layer more. `scales` - 1 max-poolings of 2x2 stand between two layers each, so an
-arch is a list of layers for each resolution, as in the paper: `[4,3,3]` is the usual ResNet-20. All 36 share
-all weights. Batch norms have no scale and shift; those of the paper also keep no running statistics.
+arch is a list of layers for each resolution, as in the paper: `[4,3,3]` is the usual ResNet-20. All 36 have
+weights of the same sizes, so they can share all of them. Batch norms have no scale and shift; those of the
+paper also keep no running statistics.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from nascore.supernet import Supernet
     from nascore.task import Shape
+
+
+MOST = 1_000_000_000  # numbers of separate networks together
 
 
 @dataclass(frozen=True)
@@ -70,16 +74,23 @@ class Pooling(Space):
         return len(self.splits)
 
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
-        """One network for all positions.
+        """Entangled: one network for all positions; separate: one each, as every position uses all weights.
 
         Raises:
-            NotSupported: separate sharing; every position uses every weight.
+            NotSupported: separate networks of more than a billion numbers in all.
         """
-        if sharing != "entangled":
-            raise NotSupported("pooling cannot share weights separately; choose entangled")
-        from nascore.spaces.pooling_net import PoolingSupernet
+        from nascore.spaces.pooling_net import PoolingApart, PoolingSupernet
 
-        return PoolingSupernet(self, shape)
+        if sharing == "entangled":
+            return PoolingSupernet(self, shape)
+        (split,) = choices
+        numbers = len(split.open) * self.graph((0,), shape).params
+        if numbers > MOST:
+            raise NotSupported(
+                f"pooling: separate networks of {len(split.open):,} splits have {numbers / 1e9:.1f} billion "
+                "numbers; choose entangled, fewer channels or fewer splits"
+            )
+        return PoolingApart(self, shape, split)
 
     def build(self, arch: Arch, shape: Shape) -> nn.Module:
         """The network of one split."""

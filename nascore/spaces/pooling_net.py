@@ -1,9 +1,12 @@
-"""The networks of the pooling space: one stack of layers, with poolings where a split says."""
+"""The networks of the pooling space: one stack of layers, with poolings where a split says.
+
+Gates over several splits mix logits, since the maps are of unlike size.
+"""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch.nn.functional as F  # noqa: N812 -- torch's own habit
 from torch import Tensor, nn
@@ -11,7 +14,8 @@ from torch import Tensor, nn
 from nascore.entangle import is_hard
 from nascore.gates import Gates
 from nascore.ops import init_weights
-from nascore.supernet import Inputs, Supernet
+from nascore.space import Arch, Choice
+from nascore.supernet import Inputs, Supernet, inherit, separate
 from nascore.task import Shape
 
 if TYPE_CHECKING:
@@ -83,7 +87,7 @@ class PoolingNet(nn.Module):
 
 
 class PoolingSupernet(Supernet):
-    """One network; gates over several splits mix its logits, since the maps are of unlike size."""
+    """One network for all splits."""
 
     def __init__(self, space: Pooling, shape: Shape) -> None:
         super().__init__(space, shape)
@@ -99,3 +103,21 @@ class PoolingSupernet(Supernet):
         return sum(
             (w * y for w, y in zip(gate.weights[1:], each[1:], strict=True)), gate.weights[0] * each[0]
         )
+
+
+class PoolingApart(Supernet):
+    """An own network for each open split."""
+
+    def __init__(self, space: Pooling, shape: Shape, split: Choice) -> None:
+        super().__init__(space, shape)
+        splits = dict(zip(split.options, space.splits, strict=True))
+        self.nets = separate(split, lambda text: PoolingNet(space, splits[text], shape))
+
+    def forward(self, x: Inputs, gates: Gates) -> Tensor:
+        """(n, colors, h, w) -> (n, classes) under these gates."""
+        y: Any = x
+        return self.nets(y, gates["split"])
+
+    def extract(self, arch: Arch) -> nn.Module:
+        """A stand-alone copy; equals `forward(x, one_hot(space, arch))`."""
+        return inherit(super().extract(arch), self.nets.ops[str(arch[0])])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascore.cost import Cost, Size, convolution, linear, norm, strided
-from nascore.errors import BadInput, NotSupported
+from nascore.errors import BadInput
 from nascore.graph import Block, Edge, Graph, Node
 from nascore.kinds import knob
 from nascore.space import Arch, Archs, Choice, Sharing, Space
@@ -75,16 +75,14 @@ class PrunedResnet(Space):
         return stem, tuple(rows)
 
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
-        """One network of the largest widths.
+        """Entangled: one network of the largest widths; separate: each convolution once for each width.
 
-        Raises:
-            NotSupported: separate sharing; it would need 64 convolutions for each one.
+        Separate weights are those of an output width. For each pair of widths there would be 64 times as many
+        convolutions; so one reads the first channels that come in, as a slice of its own input weights.
         """
-        if sharing != "entangled":
-            raise NotSupported("pruned_resnet cannot share weights separately; choose entangled")
         from nascore.spaces.pruned_resnet_net import PrunedSupernet
 
-        return PrunedSupernet(self, shape, choices)
+        return PrunedSupernet(self, shape, sharing, choices)
 
     def build(self, arch: Arch, shape: Shape) -> nn.Module:
         """The plain network of these widths and depths."""

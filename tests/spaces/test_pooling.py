@@ -7,7 +7,7 @@ import torch
 
 from nascore.errors import BadInput, NotSupported
 from nascore.gates import Gate, one_hot
-from nascore.space import enumerate_archs, size, tuples
+from nascore.space import enumerate_archs, restrict, size, tuples
 from nascore.spaces.pooling import Pooling
 from nascore.task import CIFAR, Shape
 
@@ -73,9 +73,29 @@ def test_several_splits_mix_their_logits() -> None:
     assert not torch.allclose(a, b)
 
 
-def test_separate_weights_make_no_sense_here() -> None:
-    with pytest.raises(NotSupported, match="pooling cannot share weights separately; choose entangled"):
-        SMALL.supernet(SHAPE, "separate", SMALL.choices())
+def test_separate_splits_share_nothing_and_mix_their_logits() -> None:
+    torch.manual_seed(0)
+    net = SMALL.supernet(SHAPE, "separate", SMALL.choices()).eval()
+    a, b = ({id(p) for p in net.own("split", i)} for i in (0, 5))
+    assert len(a) == len(b) == len(list(SMALL.build((0,), SHAPE).parameters()))
+    assert not a & b
+    first, sixth = (net.extract((i,)) for i in (0, 5))
+    both = net(IMAGES, {"split": Gate((0, 5), torch.tensor([0.25, 0.75]))})
+    torch.testing.assert_close(both, 0.25 * first(IMAGES) + 0.75 * sixth(IMAGES))
+    assert (sixth.split, first.split) == (SMALL.split((5,)), SMALL.split((0,)))
+
+
+def test_only_open_splits_have_separate_weights() -> None:
+    few = restrict(SMALL, {"split": ["[1,1,5]", "[3,2,2]"]})
+    net = few.supernet(SHAPE, "separate", few.choices())
+    alone = SMALL.graph((0,), SHAPE).params
+    assert sum(p.numel() for p in net.parameters()) == 2 * alone
+
+
+def test_separate_networks_of_too_many_numbers_are_refused() -> None:
+    large = Pooling(layers=24, scales=4, channels=256)
+    with pytest.raises(NotSupported, match=r"1,771 splits have .* billion numbers; choose entangled"):
+        large.supernet(SHAPE, "separate", large.choices())
 
 
 def test_splits_that_cannot_be_are_refused() -> None:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from nascore.errors import BadInput, NotSupported
+from nascore.errors import BadInput
 from nascore.gates import Gate, Softmax, one_hot
-from nascore.space import array, restrict, sample, size, tuples
+from nascore.space import Sharing, array, restrict, sample, size, tuples
 from nascore.spaces.pruned_resnet import PrunedResnet
+from nascore.supernet import through
 from nascore.task import CIFAR, Shape
 
 SMALL = PrunedResnet(depth=14, channels=8)
@@ -105,18 +106,20 @@ def test_costs_of_a_population_are_those_of_each_graph_and_network() -> None:
         assert [sum(p.numel() for p in n.parameters()) for n in nets] == [g.params for g in graphs[:6]]
 
 
+@pytest.mark.parametrize("sharing", ["entangled", "separate"])
 @pytest.mark.parametrize("training", [True, False])
-def test_an_extracted_network_equals_the_one_hot_view(training: bool) -> None:
+def test_an_extracted_network_equals_the_one_hot_view(training: bool, sharing: Sharing) -> None:
     torch.manual_seed(0)
-    net = SMALL.supernet(SHAPE, "entangled", SMALL.choices())
+    net = SMALL.supernet(SHAPE, sharing, SMALL.choices())
     with torch.no_grad():
         for arch in tuples(sample(SMALL, 8, np.random.default_rng(0))):
             alone = net.train(training).extract(arch)
             torch.testing.assert_close(alone(IMAGES), net(IMAGES, one_hot(SMALL, arch)), rtol=0, atol=1e-6)
 
 
-def test_soft_gates_of_one_taken_option_equal_the_hard_ones() -> None:
-    net = SMALL.supernet(SHAPE, "entangled", SMALL.choices()).eval()
+@pytest.mark.parametrize("sharing", ["entangled", "separate"])
+def test_soft_gates_of_one_taken_option_equal_the_hard_ones(sharing: Sharing) -> None:
+    net = SMALL.supernet(SHAPE, sharing, SMALL.choices()).eval()
     for arch in tuples(sample(SMALL, 4, np.random.default_rng(1))):
         hard = one_hot(SMALL, arch)
         soft = {
@@ -126,15 +129,67 @@ def test_soft_gates_of_one_taken_option_equal_the_hard_ones() -> None:
         torch.testing.assert_close(net(IMAGES, soft), net(IMAGES, hard), atol=1e-5, rtol=1e-5)
 
 
-def test_alphas_learn() -> None:
-    net, gating = SMALL.supernet(SHAPE, "entangled", SMALL.choices()), Softmax(SMALL)
+def test_separate_widths_share_nothing() -> None:
+    net = SMALL.supernet(SHAPE, "separate", SMALL.choices())
+    for choice in SMALL.choices():
+        if not choice.name.endswith("depth"):
+            narrow, wide = ({id(p) for p in net.own(choice.name, i)} for i in (0, 6))
+            assert narrow
+            assert not narrow & wide
+
+
+def test_separate_outer_widths_mix_what_each_gives() -> None:
+    """In the last block both the convolution and the way past it are weighed; ReLU and pooling come after."""
+    torch.manual_seed(0)
+    net = SMALL.supernet(SHAPE, "separate", SMALL.choices()).eval()
+    arch, name = tuples(sample(SMALL, 1, np.random.default_rng(2)))[0], "stage3.block1.outer"
+    hard = {**one_hot(SMALL, arch), "stage3.depth": Gate((0,), torch.ones(1))}
+    p = torch.linspace(0.5, 1.5, len(SMALL.widths(2))).softmax(0)
+    _, mixed = through(net.at({**hard, name: Gate(tuple(range(len(p))), p)}), IMAGES, "net.stages.2.0.last")
+    total = torch.zeros(())
+    for i, weight in enumerate(p):
+        _, one = through(net.at({**hard, name: Gate((i,), torch.ones(1))}), IMAGES, "net.stages.2.0.last")
+        (y,) = one.values()
+        total = total + weight * torch.nn.functional.pad(y, (0, 0, 0, 0, 0, SMALL.widths(2)[-1] - y.shape[1]))
+    torch.testing.assert_close(next(iter(mixed.values())), total)
+
+
+@pytest.mark.parametrize("sharing", ["entangled", "separate"])
+def test_a_shortcut_is_the_input_as_far_as_widths_agree(sharing: Sharing) -> None:
+    """The widths of both ends are one of two, so half of all pairs agree: block 2 of stage 1, with no norm.
+
+    Its convolutions give zero, so what is left is the shortcut.
+    """
+    torch.manual_seed(0)
+    net = SMALL.supernet(SHAPE, sharing, SMALL.choices()).eval()
+    half, wide = torch.tensor([0.5, 0.5]), len(SMALL.widths(0)) - 1
+    hard = one_hot(SMALL, tuple(len(c.options) - 1 for c in SMALL.choices()))
+    both = {f"stage1.block{b}.outer": Gate((0, wide), half) for b in (1, 2)}
+    gates = {**hard, **both, "stage1.depth": Gate((1,), torch.ones(1))}
+    none = {"*stages.0.1.last": torch.zeros_like}
+    _, seen = through(net.at(gates), IMAGES, "net.stages.0.*", none)
+    x, found = seen["net.stages.0.0"], seen["net.stages.0.1"]
+    narrow = SMALL.widths(0)[0]
+    if sharing == "entangled":
+        expected = 0.5 * x + 0.5 * seen["net.stages.0.1.bridge"]
+    else:
+        ways = [seen[f"net.stages.0.1.bridge.ops.{i}.layers"] for i in (0, wide)]
+        expected = 0.25 * (x + ways[1])
+        expected[:, :narrow] += 0.25 * (x[:, :narrow] + ways[0])
+    torch.testing.assert_close(found, expected.relu())
+
+
+@pytest.mark.parametrize("sharing", ["entangled", "separate"])
+def test_alphas_learn(sharing: Sharing) -> None:
+    net, gating = SMALL.supernet(SHAPE, sharing, SMALL.choices()), Softmax(SMALL)
     net.at(gating())(IMAGES).square().sum().backward()
     assert all(a.grad is not None and a.grad.abs().sum() > 0 for a in gating.alphas.values())
 
 
-def test_a_narrowed_space_allocates_its_open_options() -> None:
+@pytest.mark.parametrize("sharing", ["entangled", "separate"])
+def test_a_narrowed_space_allocates_its_open_options(sharing: Sharing) -> None:
     half = restrict(SMALL, {"stage3.block1.outer": [9], "stage2.depth": [1]})
-    net = half.supernet(SHAPE, "entangled", half.choices())
+    net = half.supernet(SHAPE, sharing, half.choices())
     assert len(net.stages[1]) == 1
     arch = tuples(sample(half, 1, np.random.default_rng(0)))[0]
     torch.testing.assert_close(net.extract(arch).eval()(IMAGES), net.eval()(IMAGES, one_hot(half, arch)))
@@ -143,8 +198,6 @@ def test_a_narrowed_space_allocates_its_open_options() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(BadInput, match="depth: 21 is not 6 n \\+ 2; 20 and 26 are"):
         PrunedResnet(depth=21)
-    with pytest.raises(NotSupported, match="choose entangled"):
-        SMALL.supernet(SHAPE, "separate", SMALL.choices())
     for text in ("", "2-2-2|8:2", "9-2-2|8", "2-2-2|" + ":".join(["3"] * 13)):
         assert SMALL.read(text) is None
     assert array([], SMALL).shape == (0, len(SMALL.choices()))
