@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from nascore.errors import BadInput
 from nascore.executors import Executor
-from nascore.kinds import Evaluator, Proxy, Strategy, check_values, knobs
+from nascore.kinds import Evaluator, Predictor, Proxy, Strategy, check_values, knobs
 from nascore.recipe import Part, Recipe
 from nascore.space import Arch, Restricted, Space, Value, describe, from_choices, restrict
 from nascore.tables import TABLES, entry, name_of
@@ -31,6 +31,7 @@ KINDS: dict[Any, str] = {
     Part: "part",
     Evaluator: "evaluator",
     Proxy: "proxy",
+    Predictor: "predictor",
     Strategy: "strategy",
     Executor: "executor",
 }

@@ -40,7 +40,7 @@ def adjacency_encoding(graphs: Sequence[Graph]) -> tuple[NDArray[np.float64], tu
     Returns:
         (n, parts) counts, and the parts in lexicographic order.
     """
-    return _table([_parts(g) for g in graphs])
+    return _table([parts(g) for g in graphs])
 
 
 def paths(graph: Graph) -> Counter[Path]:
@@ -64,7 +64,8 @@ def paths(graph: Graph) -> Counter[Path]:
     return found
 
 
-def _parts(graph: Graph) -> Counter[Part]:
+def parts(graph: Graph) -> Counter[Part]:
+    """Edge or node with its operation -> how often the graph has it, dead ones too."""
     nodes = Counter((n.id, n.op, "") for n in graph.nodes if n.op and n.op not in ENDS)
     return nodes + Counter((e.source, e.op, e.target) for e in graph.edges)
 

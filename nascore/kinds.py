@@ -10,6 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nascore.errors import BadInput
 
 if TYPE_CHECKING:
@@ -153,4 +156,22 @@ class Proxy(Protocol):
 
     def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
         """(n,) scores of n networks on one batch; the networks are unchanged."""
+        ...
+
+
+class Fitted(Protocol):
+    """What a predictor has learned."""
+
+    def predict(self, archs: Sequence[Arch]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation, (n,) each; the deviation is 0 where the predictor has none."""
+        ...
+
+
+class Predictor(Protocol):
+    """Learns from pairs of arch and number; higher numbers are better."""
+
+    def fit(
+        self, problem: Problem, archs: Sequence[Arch], y: Sequence[float] | NDArray[np.float64]
+    ) -> Fitted:
+        """What it learns of n pairs; the problem gives encodings, graphs, free costs and networks."""
         ...

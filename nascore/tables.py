@@ -8,6 +8,7 @@ from nascore.errors import BadInput
 from nascore.evaluators import EVALUATORS
 from nascore.executors import Inline, Pool
 from nascore.measures import MEASURES
+from nascore.predictors import PREDICTORS
 from nascore.product import Product
 from nascore.proxies import PROXIES
 from nascore.recipes import PARTS, RECIPES
@@ -25,6 +26,7 @@ TABLES: dict[str, dict[str, type[Any]]] = {
     "part": PARTS,
     "evaluator": EVALUATORS,
     "proxy": PROXIES,
+    "predictor": PREDICTORS,
     "strategy": STRATEGIES,
     "measure": MEASURES,
     "executor": EXECUTORS,
