@@ -4,7 +4,7 @@ python scripts/make_data.py train nasbench_digits --folder PARTS     on two proc
 python scripts/make_data.py score nasbench_digits --folder PARTS     zero-cost scores, on two processes
 python scripts/make_data.py time nasbench_digits --folder PARTS      latency, on a machine left alone
 python scripts/make_data.py write nasbench_digits --folder PARTS     the table in data/tables
-python scripts/make_data.py write nasbench_digits --folder PARTS --seeds 8 9 --extend     further seeds for it
+python scripts/make_data.py write nasbench_digits --folder PARTS --extend --seeds 8 9     what is there since, too
 python scripts/make_data.py report nasbench_digits                   how far its numbers can be trusted
 """
 
@@ -38,6 +38,7 @@ from nascore.proxies import PROXIES
 from nascore.proxies.look import scores
 from nascore.runs.spec import from_document
 from nascore.space import Arch, enumerate_archs, key, tuples
+from nascore.spaces.nasbench201 import Nasbench201
 
 TOGETHER, TIMED_TOGETHER, FLOOR = 64, 1024, 1e9
 CLOSE_SEEDS = (
@@ -183,6 +184,8 @@ def _kept(file: Path, compute: Callable[[], dict[str, Any]]) -> None:
 
 def live(problem: Any, arch: Arch) -> Arch:
     """The arch with its dead edges set to the first option, none: what its built network consists of."""
+    if not isinstance(problem.space, Nasbench201):
+        return arch
     return tuple(i if on else 0 for i, on in zip(arch, problem.space.cell.live(arch), strict=True))
 
 
@@ -237,23 +240,23 @@ def machine() -> str:
 
 
 def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None:
-    """The table in data/tables, of all parts that are finished; extending keeps what the table has."""
+    """The table in data/tables, of all parts that are finished.
+
+    Extending keeps what the table has and adds what is there: further seeds, further measured columns.
+    """
     problem, todo = plan(name, seeds)
-    found = build.gather(folder, todo, problem.space)
-    labels = problem.task.whole("test").y.numpy()
-    told = made.trainings(found, folder, todo, labels)
-    spent = noted(folder).get("train_cpu_seconds", float("nan")) / len(told.seeds)
-    close = found["seed"] < CLOSE_SEEDS
-    bins = made.bins({n: v[close] for n, v in found.items()})
     beside = columns(problem, folder, f"{CLOSE_SEEDS} seeds")
+    found = build.gather(folder, todo, problem.space)
+    new = _new(problem, folder, todo, found) if found else None
     if extend:
         before = table.open_table(name)
-        known = made.kept(before.folder)
-        then = before.about["cpu_seconds_per_training"]
-        spent = (then * len(known.seeds) + spent * len(told.seeds)) / (len(known.seeds) + len(told.seeds))
-        told, bins = made.together(known, told), pq.read_table(before.folder / "bins.parquet")
-        new = {c.name for c, _ in beside}
-        beside = [*(b for b in measured(before) if b[0].name not in new), *beside]
+        told, bins, spent = _with(before, new)
+        names = {c.name for c, _ in beside}
+        beside = [*(b for b in measured(before) if b[0].name not in names), *beside]
+    elif new is None:
+        raise SystemExit(f"{folder}: no part of {name} is finished")
+    else:
+        told, bins, spent = new
     about = {
         "shipped": True,
         "source": f"trained by NAScope {version()}: {describe(problem, told)}",
@@ -269,6 +272,25 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
     pq.write_table(bins, done.folder / "bins.parquet", compression="zstd", compression_level=19)
     bytes_ = sum(f.stat().st_size for f in done.folder.iterdir())
     print(f"{name}: {done.rows:,} architectures, {len(told.seeds):,} trainings, {bytes_ / 1e6:.1f} MB")
+
+
+def _new(problem: Any, folder: Path, todo: list[build.Part], found: Any) -> tuple[made.Trainings, Any, float]:
+    """Trainings of finished parts, their histograms, CPU seconds of one."""
+    labels = problem.task.whole("test").y.numpy()
+    told = made.trainings(found, folder, todo, labels)
+    spent = noted(folder).get("train_cpu_seconds", float("nan")) / len(told.seeds)
+    close = found["seed"] < CLOSE_SEEDS
+    return told, made.bins({n: v[close] for n, v in found.items()}), spent
+
+
+def _with(before: table.Table, new: Any) -> tuple[made.Trainings, Any, float]:
+    """The same of a table and what is new; histograms stay those of the table."""
+    known, bins = made.kept(before.folder), pq.read_table(before.folder / "bins.parquet")
+    then = before.about["cpu_seconds_per_training"]
+    if new is None:
+        return known, bins, then
+    n, m = len(known.seeds), len(new[0].seeds)
+    return made.together(known, new[0]), bins, (then * n + new[2] * m) / (n + m)
 
 
 def measured(known: table.Table) -> list[tuple[table.Column, dict[str, float]]]:
