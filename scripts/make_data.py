@@ -4,7 +4,7 @@ python scripts/make_data.py train nasbench_digits --folder PARTS     on two proc
 python scripts/make_data.py score nasbench_digits --folder PARTS     zero-cost scores, on two processes
 python scripts/make_data.py time nasbench_digits --folder PARTS      latency, on a machine left alone
 python scripts/make_data.py write nasbench_digits --folder PARTS     the table in data/tables
-python scripts/make_data.py write nasbench_digits --folder PARTS --extend --seeds 8 9     what is there since, too
+python scripts/make_data.py write nasbench_digits --folder PARTS --extend     adds seeds and scores made since
 python scripts/make_data.py report nasbench_digits                   how far its numbers can be trusted
 """
 
