@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.measures import hardware
+from nascore.measures import calibration, hardware
 
-MEASURES: dict[str, type[Any]] = {"hardware": hardware.Hardware}
+MEASURES: dict[str, type[Any]] = {
+    "calibration": calibration.Calibration,
+    "hardware": hardware.Hardware,
+}
