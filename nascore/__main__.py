@@ -30,7 +30,7 @@ from nascore.runs.state import Follow, Summary, summaries
 from nascore.space import Space, array, describe, key, neighbors, parse, sample, size, tuples
 from nascore.tables import TABLES
 from nascore.task import CIFAR, Shape
-from nascore.verbs import export, rank, table
+from nascore.verbs import calibrate, export, rank, table
 
 Document = dict[str, Any]
 KINDS = {
@@ -102,6 +102,7 @@ def parser() -> Parser:
     acts.add_argument("--rename", metavar="TITLE", help="give it another title")
     table.add(verbs, Parser)
     rank.add(verb)
+    calibrate.add(verb)
     one = verb("sql", "a SELECT over runs, tried, metric, steps, notes and tables by name", do_sql)
     one.add_argument("query", metavar="SELECT")
     return top
