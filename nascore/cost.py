@@ -36,13 +36,24 @@ class Op:
             or layer (with weights of its own).
         kernel: side of the convolution or pool.
         form: of a layer. conv: ReLU, convolution, norm. separable: ReLU, depthwise and 1x1 convolution, norm,
-            all of it twice. dilated: the same once, its kernel stretched by two. row: ReLU, a 1 x k and a
-            k x 1 convolution, norm. after: convolution, norm, ReLU.
+            all of it twice. dilated: the same once, its kernel stretched by two. sharp: as separable, with
+            channels of their own in the middle. row: ReLU, a 1 x k and a k x 1 convolution, norm. after:
+            convolution, norm, ReLU.
+        dilation: by how much the first kernel of a sharp one is stretched.
+        wider: channels in the middle of a sharp one, as a multiple of its own.
+        middle: the number of those channels instead, whatever its own are.
     """
 
     kind: Literal["zero", "identity", "linear", "fixed", "layer"]
     kernel: int = 0
-    form: Literal["conv", "separable", "dilated", "row", "after"] = "conv"
+    form: Literal["conv", "separable", "dilated", "sharp", "row", "after"] = "conv"
+    dilation: int = 1
+    wider: int = 1
+    middle: int = 0
+
+    def between(self, channels: int) -> int:
+        """The channels between the two halves of a sharp one that has `channels` at its ends."""
+        return self.middle or self.wider * channels
 
 
 OPS: dict[str, Op] = {
@@ -59,6 +70,13 @@ OPS: dict[str, Op] = {
     "sep_conv_7x7": Op("layer", 7, "separable"),
     "dil_conv_3x3": Op("layer", 3, "dilated"),
     "dil_conv_5x5": Op("layer", 5, "dilated"),
+    # SharpSepConv (sharpDARTS; Hundt et al., 2019): undilated and no wider it is the separable one above
+    "dil_sep_conv_3x3": Op("layer", 3, "sharp", 2),
+    "dil_sep_conv_5x5": Op("layer", 5, "sharp", 2),
+    "flood_conv_3x3": Op("layer", 3, "sharp", 1, 4),
+    "dil_flood_conv_3x3": Op("layer", 3, "sharp", 2, 4),
+    "choke_conv_3x3": Op("layer", 3, "sharp", 1, 1, 32),
+    "dil_choke_conv_3x3": Op("layer", 3, "sharp", 2, 1, 32),
     "conv_1x3_3x1": Op("layer", 3, "row"),
     "conv_1x7_7x1": Op("layer", 7, "row"),
     "conv3x3-bn-relu": Op("layer", 3, "after"),
@@ -117,6 +135,11 @@ def operation(name: str, size: Size, stride: int = 1) -> Cost:
             return (convolution(1, size, op.kernel) + convolution(channels, size, 1) + norm(channels)) * 2
         case "dilated":
             return convolution(1, size, op.kernel) + convolution(channels, size, 1) + norm(channels)
+        case "sharp":
+            middle = (op.between(channels), *size[1:])
+            first = depthwise(size, op.kernel) + convolution(channels, middle, 1) + norm(middle[0])
+            last = depthwise(middle, op.kernel) + convolution(middle[0], size, 1) + norm(channels)
+            return first + last
         case "row":
             weights = 2 * channels * channels * op.kernel
             return Cost(weights, weights * size[1] * size[2]) + norm(channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -76,23 +77,40 @@ class Head(nn.Module):
 
 
 class Separable(nn.Module):
-    """ReLU, a depthwise and a 1x1 convolution, batch norm, `times` in a row; the stride is the first's.
+    """ReLU, a depthwise and a 1x1 convolution, batch norm, `times` in a row.
 
     Twice and undilated is the separable convolution of NASNet and DARTS, once and dilated their dilated one.
+    Twice, dilated or with `middle` channels is SharpSepConv (sharpDARTS; Hundt et al., 2019).
+
+    Args:
+        channels: that come in and go out.
+        kernel: of the depthwise convolutions.
+        stride: of the first one.
+        dilation: of the first one.
+        times: rounds.
+        middle: channels between two rounds; 0 for as many as at the ends.
     """
 
     def __init__(
-        self, channels: int, kernel: int, stride: int = 1, dilation: int = 1, times: int = 2
+        self,
+        channels: int,
+        kernel: int,
+        stride: int = 1,
+        dilation: int = 1,
+        times: int = 2,
+        *,
+        middle: int = 0,
     ) -> None:
         super().__init__()
-        pad = dilation * (kernel // 2)
+        widths = (channels, *[middle or channels] * (times - 1), channels)
+        firsts = ((stride, dilation), *[(1, 1)] * (times - 1))
         self.rounds = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(channels, channels, kernel, s, pad, dilation, groups=channels, bias=False),
-                nn.Conv2d(channels, channels, 1, bias=False),
-                nn.BatchNorm2d(channels),
+                nn.Conv2d(a, a, kernel, s, d * (kernel // 2), d, groups=a, bias=False),
+                nn.Conv2d(a, b, 1, bias=False),
+                nn.BatchNorm2d(b),
             )
-            for s in (stride, *[1] * (times - 1))
+            for (s, d), (a, b) in zip(firsts, itertools.pairwise(widths), strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -222,6 +240,8 @@ def _layer(op: Op, channels: int, stride: int) -> nn.Module:
             return Separable(channels, op.kernel, stride)
         case "dilated":
             return Separable(channels, op.kernel, stride, dilation=2, times=1)
+        case "sharp":
+            return Separable(channels, op.kernel, stride, op.dilation, middle=op.between(channels))
         case "row":
             return RowConv(channels, op.kernel, stride)
         case "after":

@@ -28,6 +28,12 @@ SYMBOLS = {
     "sep_5x5": "star-open",
     "dil_3x3": "cross",
     "dil_5x5": "x",
+    "dil_sep_3x3": "cross-open",
+    "dil_sep_5x5": "x-open",
+    "flood_3x3": "hexagram",
+    "dil_flood_3x3": "hexagram-open",
+    "choke_3x3": "bowtie",
+    "dil_choke_3x3": "bowtie-open",
     "avg_pool": "triangle-up",
     "max_pool": "triangle-down",
 }

@@ -11,6 +11,20 @@ SPACES = {
     "nasbench201": ("none", "skip", "conv_1x1", "conv_3x3", "avg_pool"),
     "nasbench101": ("conv_1x1", "conv_3x3", "max_pool"),
     "darts": ("none", "skip", "sep_3x3", "sep_5x5", "dil_3x3", "dil_5x5", "avg_pool", "max_pool"),
+    "sharp_sep_darts": (
+        "none",
+        "skip",
+        "sep_3x3",
+        "sep_5x5",
+        "dil_sep_3x3",
+        "dil_sep_5x5",
+        "avg_pool",
+        "max_pool",
+    ),
+    "sharp_darts": (
+        *("none", "skip", "max_pool", "sep_3x3", "dil_sep_3x3"),
+        *("flood_3x3", "dil_flood_3x3", "choke_3x3", "dil_choke_3x3"),
+    ),
 }
 # Linear RGB under full color blindness: Machado, Oliveira and Fernandes (2009), table 1 at severity 1.
 EYES = {
@@ -111,6 +125,7 @@ def test_no_two_operations_look_alike_without_their_label() -> None:
         ("avg_pool_3x3", "avg_pool"),
         ("none", "none"),
         ("maxpool3x3", "max_pool"),
+        ("dil_choke_conv_3x3", "dil_choke_3x3"),
         ("conv_3x3", "conv_3x3"),
     ],
 )
