@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.measures import calibration, hardware
+from nascore.measures import calibration, hardware, relative
 
 MEASURES: dict[str, type[Any]] = {
     "calibration": calibration.Calibration,
     "hardware": hardware.Hardware,
+    "relative": relative.Relative,
 }
