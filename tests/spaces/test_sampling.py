@@ -23,12 +23,13 @@ OPS = (("none", "skip_connect", "sep_conv_3x3"),)
 FULL = tuple((s, t) for t in range(1, 4) for s in range(t))
 SQUARE = Stages((Stage(("conv", "mbconv"), (4, 8), (1, 2), kernels=(3, 5), per="layer"),), stem=4)
 RECIPES = Training(("sgd", "adamw"), (0.1, 0.3), (0.01,), (), (), (1, 2), smoothings=())
+NARROW = {f"layer{i}.channels": [w] for i, w in ((1, 8), (2, 16), (3, 32))}
 EVEN = {
     "a drawn cell": Cell(3, ops=OPS),
     "two inputs": Cell(4, ((0, 2), (1, 2), (0, 3), (2, 3)), OPS, inputs=2),
     "operations on nodes": Cell(4, FULL, OPS, ops_on="nodes"),
     "widths": restrict(NatsSize(), {"cell3.channels": [8, 16], "stem.channels": [8], "cell2.channels": [8]}),
-    "widths and kernels": restrict(ConvMacro(), {f"layer{i}.channels": [w] for i, w in ((1, 8), (2, 16), (3, 32))}),
+    "widths and kernels": restrict(ConvMacro(), NARROW),
     "positions": Pooling(),
 }  # fmt: skip
 RULED = {
