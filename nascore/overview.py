@@ -10,13 +10,15 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nascore.errors import NotSupported
-from nascore.space import Arch, Archs, Restricted, Space, array, enumerate_archs, settle, size, tuples
+from nascore.product import Product
+from nascore.product import whole as inner
+from nascore.space import Arch, Archs, Restricted, Space, array, enumerate_archs, sample, settle, size, tuples
 from nascore.task import Shape
 
 COUNTED = 20_000  # up to this many archs costs are counted for all, and validity where there is time
@@ -86,6 +88,8 @@ def overview(space: Space, shape: Shape, *, seed: int = 0, samples: int = 3) -> 
     Raises:
         NotSupported: no valid arch was found.
     """
+    if len(parts := parts_of(space)) > 1:
+        return _together(overview(parts[0], shape, seed=seed, samples=samples), parts[1:], seed)
     n = size(space)
     rng = np.random.default_rng(seed)
     whole = enumerate_archs(space) if n <= COUNTED else None
@@ -93,9 +97,47 @@ def overview(space: Space, shape: Shape, *, seed: int = 0, samples: int = 3) -> 
     if not good:
         raise NotSupported(f"not one of {DRAWN} architectures drawn is a network: {reasons[0][0]}")
     ranges = _ranges(space, shape, whole if whole is not None and not reasons else None, good)
-    drawn = _drawn(good, samples, rng)
+    again = whole is not None and any(c.when for c in space.choices())  # listed evenly, not drawn evenly
+    drawn = tuple(tuples(sample(space, samples, rng))) if again else _drawn(good, samples, rng)
     shared = _shared(space, shape, ranges["params"].high, drawn)
     return Overview(n, valid, reasons, ranges, shared, drawn)
+
+
+def parts_of(space: Space) -> tuple[Space, ...]:
+    """The network's space and those added to it, each closed as it is in the product; a space alone else.
+
+    Also alone is a product in which what is added has rules or equal archs of its own.
+    """
+    whole = inner(space)
+    if not isinstance(whole, Product) or any(p.ruled() or p.folds() for p in whole.parts[1:]):
+        return (space,)
+    choices, out = list(space.choices()), []
+    for part in whole.parts:
+        own, choices = choices[: len(part.choices())], choices[len(part.choices()) :]
+        shut = [
+            (c.name, tuple(c.options[i] for i in mine.open))
+            for c, mine in zip(part.choices(), own, strict=True)
+            if mine.open != c.open
+        ]
+        out.append(Restricted(part, tuple(shut)) if shut else part)
+    return tuple(out)
+
+
+def _together(first: Overview, later: Sequence[Space], seed: int) -> Overview:
+    """The overview of a product: what is added changes neither costs nor which networks are valid."""
+    times, rng = math.prod(size(p) for p in later), np.random.default_rng(seed)
+    rows = [tuples(sample(p, len(first.samples), rng)) for p in later]
+    drawn = zip(first.samples, *rows, strict=True)
+    return replace(
+        first,
+        size=first.size * times,
+        valid=_times(first.valid, times),
+        samples=tuple(tuple(i for part in archs for i in part) for archs in drawn),
+    )
+
+
+def _times(count: Count, times: int) -> Count:
+    return Count(count.low * times, count.high * times, count.how)
 
 
 def distinct(space: Space, valid: Count, *, seed: int = 0) -> Count:
@@ -105,8 +147,11 @@ def distinct(space: Space, valid: Count, *, seed: int = 0) -> Count:
     average it does not exceed the number of classes, whatever their sizes (Chao, 1984). Takes a second
     or two.
     """
-    rule = inner(space)
-    if type(rule).canonical is Space.canonical:
+    if len(parts := parts_of(space)) > 1:
+        times = math.prod(size(p) for p in parts[1:])
+        alone = Count(valid.low // times, valid.high // times, valid.how)
+        return _times(distinct(parts[0], alone, seed=seed), times)
+    if not space.folds():
         return Count(valid.low, valid.high, "no rule here makes two of them equal")
     if not isinstance(space, Restricted) and (found := space.classes()) is not None:
         return Count(found, found, "equal networks are folded, exactly")
@@ -121,13 +166,6 @@ def distinct(space: Space, valid: Count, *, seed: int = 0) -> Count:
     least = min(len(forms) + once * (once - 1) // (2 * (twice + 1)), valid.high)
     how = f"of {len(drawn)} drawn, {len(forms)} differ; at least about so many in all (Chao's estimate)"
     return Count(least, valid.high, how)
-
-
-def inner(space: Space) -> Space:
-    """The space behind restrictions."""
-    while isinstance(space, Restricted):
-        space = space.space
-    return space
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
@@ -152,7 +190,7 @@ def _validity(
     space: Space, n: int, whole: Archs | None, rng: np.random.Generator
 ) -> tuple[Count, tuple[tuple[str, int], ...], list[Arch]]:
     """How many are valid, why others are not, and valid ones: all that were looked at, in their order."""
-    if type(inner(space)).invalid is Space.invalid or getattr(inner(space), "simple", False):
+    if not space.ruled() or getattr(inner(space), "simple", False):
         good = tuples(whole if whole is not None else _random(space, DRAWN, rng))
         return Count(n, n, "no rule here makes one invalid"), (), good
     seen, said = _checked(space, tuples(whole)) if whole is not None else ([], [])
@@ -218,12 +256,19 @@ def _end(space: Space, shape: Shape, good: list[Arch], metric: str, sign: int) -
     kept. Where costs add up over choices, the first round ends at the exact value.
     """
     until = time.monotonic() + SECONDS / 2
-    first = good[:BATCH]
+    first = [*good[:BATCH], *_corners(space)]
     costs = sign * space.costs(array(first, space), shape)[metric]
     found = float(costs.min())
     for i in np.argsort(costs, kind="stable")[:STARTS]:
         found = min(found, _walk(space, shape, first[i], float(costs[i]), (metric, sign, until)))
     return sign * found
+
+
+def _corners(space: Space) -> list[Arch]:
+    """The archs of all first and of all last open options, where they are valid: often the ends."""
+    choices = space.choices()
+    rows = array([tuple(c.open[i] for c in choices) for i in (0, -1)], space)
+    return [a for a in tuples(settle(space, rows)) if not space.invalid(a)]
 
 
 def _walk(space: Space, shape: Shape, arch: Arch, best: float, goal: tuple[str, int, float]) -> float:

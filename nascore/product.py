@@ -122,7 +122,7 @@ class Product(Space):
 
     def batched(self, archs: Sequence[Arch], shape: Shape) -> Any:
         """The first part's program where no other part touches the network; the recipe is the caller's."""
-        if any(_wraps(whole(p)) for p in self.parts[1:]):
+        if any(p.wraps() for p in self.parts[1:]):
             return None
         return self.parts[0].batched([self.split(a)[0] for a in archs], shape)
 
@@ -167,13 +167,15 @@ class Product(Space):
             return {}
         from nascore.layers import layers_of
 
-        rows: list[dict[str, float]] = []
-        for arch in tuples(archs):
-            first, *later = self.split(arch)
-            layers = layers_of(self.parts[0], first, shape)
-            told = (p.price(own, layers) for p, own in zip(self.parts[1:], later, strict=True))
-            rows.append({m: v for row in told for m, v in row.items()})
-        return {m: np.array([row[m] for row in rows], dtype=np.float64) for m in self.priced()}
+        rows, cuts = np.asarray(archs), _layout(self)[1]
+        out = {m: np.zeros(len(rows)) for m in self.priced()}
+        first, which = np.unique(rows[:, cuts[0]], axis=0, return_inverse=True)
+        for i, arch in enumerate(tuples(first)):
+            same, layers = which.ravel() == i, layers_of(self.parts[0], arch, shape)
+            for part, cut in zip(self.parts[1:], cuts[1:], strict=True):
+                for metric, values in part.price(rows[same, cut], layers).items():
+                    out[metric][same] = values
+        return out
 
 
 def product(**parts: Space) -> Product:
@@ -223,12 +225,13 @@ def _makes(space: Space) -> bool:
     return type(space).build is not Space.build or type(space).supernet is not Space.supernet
 
 
-def _wraps(space: Space) -> bool:
-    return type(space).wrap is not Space.wrap
+def adds(kind: type[Any]) -> bool:
+    """Whether spaces of a kind can be added to another one: they change its networks or their training."""
+    return kind.wrap is not Space.wrap or kind.recipe is not Space.recipe
 
 
 def _adds(space: Space) -> bool:
-    return _wraps(space) or type(space).recipe is not Space.recipe
+    return adds(type(space))
 
 
 def _classes(part: Space) -> int | None:

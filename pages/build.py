@@ -5,12 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from nascore.errors import AppError
+from nascore.overview import Overview
+from nascore.space import Space
+from nascore.task import Shape
 from pages.parts import (
     arch,
+    buildadd,
     buildcount,
     builddoc,
     buildedit,
     buildforms,
+    buildknobs,
     buildstages,
     buildstate,
     buildview,
@@ -18,14 +23,29 @@ from pages.parts import (
     errors,
     show,
 )
+from pages.parts.buildedit import Fault
 from pages.parts.setup import page_setup
 
-HOW = (
-    "Drag from one box to another to connect them, or press `c` on one and Enter on the other. Drag a box to "
-    "an empty place to move it. Click a line to choose its operations; Delete removes what is picked. Arrows "
-    "walk through the drawing, Alt with an arrow moves a box. Every edit is kept; Save makes a version "
-    "that never changes. The size is exact. Where a number is an estimate, it says so when you point at it."
-)
+HOW = """
+Drag from one box to another to connect them; drag a box to an empty place to move it. Click a line or a box
+to choose its operations. Every edit is kept; Save makes a version that never changes. The size is exact.
+Where a number is an estimate, it says so when you point at it.
+
+| Key | In the drawing |
+|---|---|
+| Tab, arrows | enter it, walk through its parts |
+| Enter | pick the part: its operations appear at the right |
+| `c`, then Enter on another box | connect two boxes |
+| Alt + arrow | move a box |
+| Delete | remove the part |
+| Escape | let go: of a connection begun, else of what is picked |
+
+| Key | Anywhere on the page |
+|---|---|
+| Ctrl + Z, Ctrl + Shift + Z | undo, redo |
+| `n` | one more node or stage |
+| Ctrl + S | save a version |
+"""
 
 
 def body(draft: buildstate.Draft) -> None:
@@ -33,22 +53,14 @@ def body(draft: buildstate.Draft) -> None:
     document = draft.document
     faults = buildedit.faults(document)
     drawn = builddoc.made(document)
-    space = None if faults else drawn
-    part = buildstate.picked(document) if builddoc.is_cell(document) else None
     shape, data = arch.shape_of("")
     about = f"Counted for a {arch.pixels(shape)} and {shape.classes} classes, {data}."
     seed = int(st.session_state.get("build_seed", 0))
     found = buildcount.counted(drawn, shape, seed) if drawn is not None else ""
-    draftbar.bar(draft, space)
+    draftbar.bar(draft, None if faults else drawn)
     left, right = st.columns([2.1, 1], gap="medium")
     with left:
-        if builddoc.is_stages(document):
-            buildstages.tools(document)
-        buildview.tools(draft, part)
-        if builddoc.is_cell(document):
-            buildview.drawing(draft, part, faults)
-        elif builddoc.is_stages(document):
-            buildstages.drawing(draft, space, shape, faults)
+        pictures(draft, drawn, found, shape, faults)
         if drawn is not None and not isinstance(found, str):
             buildview.samples(drawn, shape, found, seed)
         buildforms.skeleton(document)
@@ -58,13 +70,32 @@ def body(draft: buildstate.Draft) -> None:
         elif found:
             st.markdown(f":red-badge[:material/block: empty] {show.plain(found, 300)}")
         if builddoc.is_cell(document):
-            buildforms.picked(document, part)
+            buildforms.picked(document, buildstate.picked(document))
         elif builddoc.is_stages(document):
             buildstages.panel(document)
-        draftbar.use(draft, space, faults)
+        draftbar.use(draft, None if faults else drawn, faults)
         if drawn is not None:
-            buildforms.added(document)
-            buildforms.closed(document, drawn)
+            buildadd.added(document)
+            buildadd.closed(document, drawn)
+
+
+def pictures(
+    draft: buildstate.Draft, drawn: Space | None, found: Overview | str, shape: Shape, faults: list[Fault]
+) -> None:
+    """The buttons, and the drawing that fits the space."""
+    document = draft.document
+    if builddoc.is_cell(document):
+        part = buildstate.picked(document)
+        buildview.tools(draft, part)
+        buildview.drawing(draft, part, faults)
+    elif builddoc.is_stages(document):
+        buildstages.tools(document)
+        buildview.tools(draft, None)
+        buildstages.drawing(draft, None if faults else drawn, shape, faults)
+    else:
+        buildview.tools(draft, None)
+        if drawn is not None and not isinstance(found, str):
+            buildknobs.drawing(document, drawn, shape, found)
 
 
 page_setup("Build")

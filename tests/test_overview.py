@@ -10,11 +10,13 @@ import pytest
 from nascore import overview as overviews
 from nascore.errors import NotSupported
 from nascore.graph import Graph
-from nascore.overview import Count, distinct, overview, wilson
-from nascore.space import Arch, Choice, Space, enumerate_archs, restrict, tuples
+from nascore.overview import Count, distinct, overview, parts_of, wilson
+from nascore.product import product
+from nascore.space import Arch, Choice, Space, enumerate_archs, restrict, size, tuples
 from nascore.spaces.cell import Cell
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.spaces.nats_size import NatsSize
+from nascore.spaces.training import Training
 from nascore.task import CIFAR, Shape
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -35,6 +37,17 @@ class Even(Space):
 
     def canonical(self, arch: Arch) -> Arch:
         return tuple(sorted(arch))
+
+    def graph(self, arch: Arch, shape: Shape) -> Graph:
+        return Graph((), ())
+
+
+@dataclass(frozen=True)
+class Branching(Space):
+    """One arch behind `stop`, nine behind `go`."""
+
+    def choices(self) -> tuple[Choice, ...]:
+        return Choice("way", ("stop", "go")), Choice("how", tuple(range(9)), ("way", ("go",)))
 
     def graph(self, arch: Arch, shape: Shape) -> Graph:
         return Graph((), ())
@@ -125,3 +138,30 @@ def test_the_interval_of_a_share_is_that_of_wilson() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
     assert overviews.general("edge 12 to 3") == "edge N to N"
     assert len(tuples(enumerate_archs(Even(3)))) == 8
+
+
+def test_a_product_is_its_network_times_what_is_added() -> None:
+    alone, recipes = Cell(channels=4), Training()
+    found = overview(product(arch=alone, training=recipes), CIFAR)
+    first = overview(alone, CIFAR)
+    assert found.size == first.size * size(recipes)
+    assert (found.ranges, found.shared) == (first.ranges, first.shared)
+    assert {len(a) for a in found.samples} == {len(alone.choices()) + len(recipes.choices())}
+    every = distinct(product(arch=alone, training=recipes), found.valid)
+    assert every.low == distinct(alone, first.valid).low * size(recipes)
+
+
+def test_closing_options_of_a_product_closes_those_of_its_parts() -> None:
+    whole = product(arch=Cell(channels=4), training=Training())
+    closed = {"arch.edge_1_0": ["skip_connect"], "training.optimizer": ["sgd"]}
+    network, recipes = parts_of(restrict(whole, closed))
+    assert (size(network), size(recipes)) == (25, 12)
+    found = overview(restrict(whole, closed), CIFAR)
+    alone = overview(restrict(Cell(channels=4), {"edge_1_0": ["skip_connect"]}), CIFAR)
+    assert (found.size, found.ranges) == (25 * 12, alone.ranges)
+
+
+def test_samples_of_a_small_conditional_space_are_drawn_choice_by_choice() -> None:
+    space = Branching()
+    drawn = [overview(space, CIFAR, seed=i, samples=1).samples[0] for i in range(300)]
+    assert 110 < sum(a[0] == 0 for a in drawn) < 190  # half of them, though it is one arch of ten

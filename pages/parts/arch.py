@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from nascore import space as spaces
-from nascore.codec import arch_from_json, build, dumps, from_json, loads
+from nascore.codec import arch_from_json, build, dumps, from_json, loads, to_json
 from nascore.errors import BadInput
 from nascore.graph import Graph
 from nascore.kinds import knobs
@@ -19,7 +19,15 @@ from nascore.tables import entry, name_of, table
 from nascore.task import CIFAR, Shape
 from nascore.view import words
 
-TITLES = {"nasbench201": "NAS-Bench-201"}
+TITLES = {
+    "nasbench201": "NAS-Bench-201",
+    "nasbench101": "NAS-Bench-101",
+    "darts": "DARTS",
+    "nasnet": "NASNet",
+    "mobilenet": "MobileNetV3",
+    "nats_size": "NATS size",
+    "pruned_resnet": "pruned ResNet",
+}
 FIRST = "nasbench201"  # what opens where nobody said which space
 NOT_ALONE = ("restrict", "product", "training", "quant")  # made of other spaces, or added to them
 
@@ -88,6 +96,18 @@ def from_address(query: Mapping[str, str]) -> Space:
         raise BadInput("space: open the whole space here; a restricted one comes with its run")
     values = {f.name: loads(query[f.name]) for f in knobs(cls) if f.name in query}
     return build(cls, values, "space")
+
+
+def as_address(space: Space, name: str) -> dict[str, str]:
+    """What `from_address` reads this space from: its name, and the knobs that are not as they come."""
+    told, usual = to_json(space)["knobs"], to_json(build(entry("space", name), {}, "space"))["knobs"]
+    return {"space": name, **{n: dumps(v) for n, v in told.items() if v != usual[n]}}
+
+
+def described(space: Space, name: str) -> str:
+    """A space in a few words: `NAS-Bench-201 with channels 8`."""
+    changed = [f"{n} {v}" for n, v in as_address(space, name).items() if n != "space"]
+    return named(name) + (f" with {', '.join(changed)}" if changed else "")
 
 
 def unwrapped(space: Space) -> tuple[Space, str]:

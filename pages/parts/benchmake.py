@@ -17,6 +17,7 @@ from nascore.space import ENUMERABLE, size
 from nascore.tables import table
 from nascore.view import words
 from pages.parts import before, compose, errors, forms, links, runtable, show, stores
+from pages.parts.buildscene import big
 
 WHOLE, SAMPLE = "The whole space", "A sample"
 COUNTED = 20_000  # architectures of a space up to which classes of equal networks are counted here
@@ -31,13 +32,18 @@ def button() -> None:
 
 
 @st.dialog("Make a benchmark", width="large")
-def dialog() -> None:
-    """What is judged and how; what it will cost; the start."""
+def dialog(space: dict[str, Any] | None = None, name: str = "") -> None:
+    """What is judged and how; what it will cost; the start.
+
+    Args:
+        space: the document of the one that is judged; None for one to be chosen here.
+        name: what people call it.
+    """
     st.markdown(
         ":small[:gray[Every architecture of a space, or a sample of them, is trained in the background. The "
         "table can be browsed while it grows; a run that was stopped goes on where it was.]]"
     )
-    document = fields()
+    document = fields(space, name)
     try:
         spec = from_document(document)
     except BadInput as error:
@@ -59,17 +65,16 @@ def start_document() -> dict[str, Any]:
     return compose.ready(names[0]).to_json() if names else compose.fallback()
 
 
-def fields() -> dict[str, Any]:
-    """The form. Returns the document of the run."""
+def fields(known: dict[str, Any] | None = None, name: str = "") -> dict[str, Any]:
+    """The form, for a space that is known or to be chosen. Returns the document of the run."""
     given = start_document()
     left, right = st.columns(2, gap="medium")
     with left:
-        space = _space(given["space"])
-        whole = st.segmented_control(
-            "How many", (WHOLE, SAMPLE), key="make_many", default=WHOLE, required=True
-        )
+        if known is not None:
+            st.markdown(f"**{show.plain(name)}**")
+        space = known or _space(given["space"])
         sample = 0
-        if whole == SAMPLE:
+        if how_many(space) == SAMPLE:
             sample = st.number_input(
                 "Architectures, drawn uniformly", 1, 10_000_000, FIRST_SAMPLE, key="make_sample"
             )
@@ -93,7 +98,8 @@ def fields() -> dict[str, Any]:
             format="%g",
             help="Of training; 0 for no limit. Then it stops with what it has.",
         )
-    title = st.text_input("Title", _title(space), max_chars=120, key=f"make_title_{_title(space)}")
+    start = f"Benchmark of {name}"[:120] if name else _title(space)
+    title = st.text_input("Title", start, max_chars=120, key=f"make_title_{start}")
     return {
         "v": 1,
         "title": title,
@@ -105,6 +111,24 @@ def fields() -> dict[str, Any]:
         "objectives": [["error", "min"]],
         "budget": {"evaluations": MOST, "seconds": 3600 * float(hours)},
     }
+
+
+def how_many(space: dict[str, Any]) -> str | None:
+    """Whether all are judged, or a sample; a sample where they are too many to list."""
+    whole, key = (WHOLE, SAMPLE), "make_many"
+    if too_many(space):
+        text = f"It has more than {ENUMERABLE:,} architectures: a sample of them is judged."
+        st.markdown(f":small[:gray[{show.plain(text)}]]")
+        whole, key = (SAMPLE,), "make_many_of_large"
+    return st.segmented_control("How many", whole, key=key, default=whole[0], required=True)
+
+
+def too_many(space: dict[str, Any]) -> bool:
+    """Whether a space has more architectures than can be listed; no where it is none."""
+    try:
+        return size(from_json("space", space)) > ENUMERABLE
+    except BadInput:
+        return False
 
 
 def _space(given: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +204,7 @@ def cost(spec: RunSpec, n: int, exact: bool) -> None:
     total, trainings = size(spec.space), n * each
     about = "" if exact else "at most "
     with st.container(border=True, gap="xsmall", key="make-cost"):
-        before.row("Space", f"{total:,} architectures", "Counted exactly.")
+        before.row("Space", f"{big(total)} architectures", "Counted exactly.")
         before.row(
             "Trained",
             f"{about}{n:,} x {each} = {about}{trainings:,} trainings",

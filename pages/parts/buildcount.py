@@ -18,7 +18,8 @@ from nascore import overview as overviews
 from nascore.codec import dumps, to_json
 from nascore.errors import AppError
 from nascore.overview import Count, Overview, Shared
-from nascore.space import Space
+from nascore.product import whole as inner
+from nascore.space import Space, size
 from nascore.task import Shape
 from nascore.view import words
 from pages.parts import buildscene
@@ -82,14 +83,20 @@ def card(space: Space, shape: Shape, about: str, found: Overview) -> None:
             r = found.ranges[metric]
             how = "Least and largest." if r.exact else "Found by changing choices of drawn ones."
             ends = words.compact(r.low), words.compact(r.high)
-            text = f"{ends[0]} to {ends[1]}" + ("" if r.exact else " or wider")
+            text = f"{ends[0]} to {ends[1]}"
             line(title, ends[0] if r.low == r.high and r.exact else text, f"{how} {about}")
+        if not all(r.exact for r in found.ranges.values()):
+            st.markdown(":small[:gray[Ends that a search found; there may be smaller and larger ones.]]")
         supernet(found.shared)
         heavy(found)
 
 
 def factors(space: Space) -> str:
-    """`5 x 5 x 2`: the options of each choice."""
+    """`5 x 5 x 2`: the options of each choice; of a product the sizes of its parts."""
+    if len(parts := overviews.parts_of(space)) > 1:
+        names: list[str] = [*inner(space).names]  # pyright: ignore[reportAttributeAccessIssue] (a product)
+        sizes = [f"{buildscene.big(size(p))} of {n}" for p, n in zip(parts, names, strict=True)]
+        return " x ".join(sizes)
     counts = [len(c.open) for c in space.choices()]
     if any(c.when for c in space.choices()):
         return f"{len(counts)} choices, some only where another one asks for them"

@@ -288,7 +288,15 @@ def limit(name: str) -> int:
 
 
 def set_knob(document: Document, name: str, value: Any) -> Document:
-    """The drawing with one knob changed; what it asks of edges and operations follows."""
+    """The drawing with one knob changed; what it asks of edges and operations follows.
+
+    A ready space that has this knob stays what it is.
+
+    Raises:
+        BadInput: a value that a ready space cannot have, or a cell that is full.
+    """
+    if (kept := builddoc.with_ready_knob(document, name, value)) is not None:
+        return kept
     inner = builddoc.core(document)
     new = {"name": inner["name"], "knobs": {**inner["knobs"], name: value}}
     if name == "inputs":

@@ -1,23 +1,20 @@
-"""The right side of Build: the picked part, how inputs join, the skeleton, closed options, what is added."""
+"""The forms of Build: the picked part, how inputs join, the knobs of the network around it."""
 
 from __future__ import annotations
 
 import functools
-import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import Field
 from typing import Any, Literal
 
 import streamlit as st
 
 from nascore.codec import from_json
-from nascore.errors import BadInput
-from nascore.kinds import knobs, summary
-from nascore.space import Space, size
+from nascore.kinds import knobs
+from nascore.space import Space
 from nascore.tables import entry
-from nascore.view.tokens import op_label
-from pages.parts import builddoc, buildedit, buildscene, buildstate, forms
+from pages.parts import arch, builddoc, buildedit, buildscene, buildstate, forms
 from pages.parts.builddoc import Document
 from pages.parts.buildview import refused
 from pages.parts.show import plain
@@ -25,7 +22,6 @@ from pages.parts.show import plain
 DRAWN = ("nodes", "edges", "ops")  # knobs of a cell that the drawing shows
 JOINS = {"sum": "Add", "mean": "Average", "concat": "Concatenate unused"}
 SHOWN_FIRST = ("combine", "ops_on", "cells", "channels", "stages", "stem_stride")
-MOST_OPTIONS = 40
 
 
 def picked(document: Document, part: str | None) -> None:
@@ -103,20 +99,39 @@ def everywhere(document: Document) -> None:
 
 
 def skeleton(document: Document) -> None:
-    """Knobs of the drawing that are numbers or words: how inputs join, cells, channels, stages."""
-    inner = builddoc.core(document)
-    cls = entry("space", inner["name"])
-    hints = typing.get_type_hints(cls)
-    shown = [f for f in knobs(cls) if f.name not in DRAWN and is_plain(hints[f.name])]
-    shown.sort(key=lambda f: SHOWN_FIRST.index(f.name) if f.name in SHOWN_FIRST else 99)
-    if not shown:
+    """Knobs that are numbers or words: those of a ready space first, then those of the drawing."""
+    first, inner = builddoc.bare(document), builddoc.core(document)
+    own = plain_knobs(first, ())
+    rest = plain_knobs(inner, [f.name for f, _ in own]) if inner["name"] != first["name"] else []
+    if not own and not rest:
         return
     with st.container(border=True, gap="xsmall", key="build-skeleton"):
-        st.markdown("**The network around it**")
-        with st.container(horizontal=True, gap="small"):
-            for f in shown:
-                widget(f, hints[f.name], inner["knobs"].get(f.name))
+        named = arch.named(str(first["name"]))
+        st.markdown(
+            f"**Knobs of {plain(named)}**" if builddoc.ready(document) else "**The network around it**"
+        )
+        row(own, first)
+        if rest:
+            text = f"More knobs of the drawing; with other values it is {named} no more."
+            st.markdown(f":small[:gray[{plain(text, 200)}]]")
+            row(rest, inner)
         refused("skeleton")
+
+
+def plain_knobs(document: Document, but: Sequence[str]) -> list[tuple[Field[Any], Any]]:
+    """Knobs of a space that are numbers, words or lists of them, with their types; without some names."""
+    cls = entry("space", document["name"])
+    hints, hidden = typing.get_type_hints(cls), DRAWN if document["name"] in builddoc.DRAWABLE else ()
+    found = [f for f in knobs(cls) if f.name not in (*hidden, *but) and is_plain(hints[f.name])]
+    found.sort(key=lambda f: SHOWN_FIRST.index(f.name) if f.name in SHOWN_FIRST else 99)
+    return [(f, hints[f.name]) for f in found]
+
+
+def row(found: Sequence[tuple[Field[Any], Any]], document: Document) -> None:
+    """Widgets side by side."""
+    with st.container(horizontal=True, gap="small"):
+        for f, hint in found:
+            widget(f, hint, document["knobs"].get(f.name))
 
 
 def is_plain(hint: Any) -> bool:
@@ -174,7 +189,8 @@ def _set(name: str, key: str, part: str) -> None:
         return
     document = buildstate.current().document
     inner = builddoc.added(document)[part] if part else builddoc.core(document)
-    before = inner["knobs"].get(name)
+    own = {} if part else builddoc.bare(document)["knobs"]
+    before = own.get(name, inner["knobs"].get(name))
     if name == "kinds":
         value = ["normal", "reduce"] if value else ["cell"]
     if isinstance(before, list) and isinstance(value, str):
@@ -194,95 +210,3 @@ def checked(before: Document, after: Document) -> Document:
     if builddoc.made(before) is not None:
         from_json("space", after)
     return after
-
-
-def added(document: Document) -> None:
-    """Choices that any network can have besides its own: a product space."""
-    if not (names := builddoc.addable()):
-        return
-    here = builddoc.added(document)
-    title = (
-        f"Added choices: {', '.join(map(forms.spoken, here))}" if here else "Add recipe or bit-width choices"
-    )
-    with st.expander(title, icon=":material/add_box:", key="build-added"):
-        for name in names:
-            cls = entry("space", name)
-            st.toggle(
-                forms.sentence(forms.spoken(name)),
-                key=buildstate.controlled(f"build_with_{name}", name in here),
-                help=plain(summary(cls), 300),
-                on_change=functools.partial(_added, name, name in here),
-            )
-            hints = typing.get_type_hints(cls)
-            for f in knobs(cls) if name in here else ():
-                if is_plain(hints[f.name]):
-                    widget(f, hints[f.name], here[name]["knobs"].get(f.name), name)
-        refused("added")
-
-
-def _added(name: str, there: bool) -> None:
-    act = builddoc.drop_part if there else builddoc.add_part
-    buildstate.change(lambda d: act(d, name), "added")
-
-
-def closed(document: Document, space: Space) -> None:
-    """Closing options of any choice: a restricted space."""
-    inside = document["knobs"]["space"] if document.get("name") == "restrict" else document
-    base = builddoc.made(inside)
-    shut = builddoc.allowed(document)
-    title = f"Close options ({len(shut)} choices closed in part)" if shut else "Close options"
-    with st.expander(title, icon=":material/filter_alt:", key="build-closed"):
-        if base is None:
-            st.markdown(":gray[The space has to be whole first.]")
-            return
-        choices = {c.name: c for c in base.choices()}
-        where = st.selectbox(
-            "Choice", list(choices), key="build_choice", format_func=lambda n: said(document, n, shut)
-        )
-        if where is None:
-            return
-        options = choices[where].options
-        if len(options) > MOST_OPTIONS:
-            st.markdown(f":gray[{plain(f'{len(options)} options; close them in a file.')}]")
-            return
-        key = buildstate.controlled(f"build_open_{where}", list(shut.get(where, options)))
-        st.pills(
-            "Open options",
-            options,
-            selection_mode="multi",
-            key=key,
-            format_func=lambda v: op_label(v) if isinstance(v, str) else str(v),
-            on_change=functools.partial(_closed, where, key),
-        )
-        if shut:
-            many = f"{buildscene.big(size(space))} of {buildscene.big(size(base))} architectures are left."
-            st.markdown(f":small[:gray[{plain(many)}]]")
-            st.button(
-                "Open all",
-                icon=":material/lock_open:",
-                type="tertiary",
-                key="build_open_all",
-                on_click=lambda: buildstate.change(
-                    lambda d: d["knobs"]["space"] if d.get("name") == "restrict" else d
-                ),
-            )
-        refused("closed")
-
-
-def said(document: Document, name: str, shut: Mapping[str, Any]) -> str:
-    """A choice as the list shows it: `input to 1` for an edge of a cell."""
-    words = name.replace("_", " ").replace(".", ": ")
-    if builddoc.is_cell(document) and (edge := re.fullmatch(r"edge_(\d+)_(\d+)", name)):
-        words = buildedit.spoken(document, (int(edge[2]), int(edge[1])))
-    return f"{words} ({len(shut[name])} open)" if name in shut else words
-
-
-def _closed(choice: str, key: str) -> None:
-    values = list(st.session_state.get(key) or [])
-
-    def edit(document: Document) -> Document:
-        if not values:
-            raise BadInput(f"{choice}: one option has to stay open")
-        return builddoc.shrink(document, choice, values)
-
-    buildstate.change(edit, "closed")

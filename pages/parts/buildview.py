@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -10,20 +11,25 @@ import streamlit as st
 from nascore.codec import arch_to_json, dumps
 from nascore.graph import Graph
 from nascore.overview import Overview
+from nascore.product import Product, whole
 from nascore.runs import drafts
 from nascore.runs.drafts import Draft
 from nascore.space import Arch, Space, key
 from nascore.task import Shape
-from nascore.view import scene, words
-from nascore.view.tokens import LIVE
+from nascore.view import scene, skyline, words
+from nascore.view.tokens import LIVE, OPS, op_key
 from pages.parts import builddoc, buildedit, buildscene, buildstate, links
 from pages.parts.builddoc import Document
 from pages.parts.buildedit import Fault
 from pages.parts.graph import graph
-from pages.parts.show import badge, over, plain
+from pages.parts.show import badge, plain
 
 VALID = {"valid": ("green", "check"), "not yet": ("red", "block")}
 MAX_TEXT = 3000  # of an architecture in an address
+BARS = (
+    "A bar is a layer: as high as it has channels, as wide as its map; red is a convolution, blue a "
+    "separable one or an inverted residual, pink attention; the stronger the color, the larger the kernel."
+)
 
 
 def _edited() -> None:
@@ -76,8 +82,6 @@ def tools(draft: Draft, part: str | None) -> None:
                 disabled=last,
                 on_click=functools.partial(_step, by),
             )
-        if builddoc.is_cell(draft.document):
-            st.toggle("Click to connect", key="build_connect", help="Click one box, then another.")
 
 
 def _step(by: int) -> None:
@@ -98,7 +102,12 @@ def drawing(draft: Draft, part: str | None, faults: list[Fault]) -> None:
             rev=draft.revision,
             on_edit=_edited,
         )
-        state(document, faults)
+        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+            with st.container(width="stretch", gap="xsmall"):
+                state(document, faults)
+            st.toggle(
+                "Click to connect", key="build_connect", help="Click one box, then another.", width="content"
+            )
         refused("drawing")
 
 
@@ -121,36 +130,61 @@ def refused(place: str) -> None:
 
 
 def samples(space: Space, shape: Shape, found: Overview, seed: int) -> None:
-    """Three architectures drawn at random."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        how = getattr(space, "sampling", lambda: "Each choice is drawn evenly from its open options.")()
-        over(f"{words.count(len(found.samples))} drawn from it", plain(how, 400), key="samples")
-        st.button(
-            "Draw again",
-            icon=":material/casino:",
-            type="tertiary",
-            key="build_again",
-            on_click=lambda: st.session_state.update(build_seed=seed + 1),
-        )
+    """Three architectures drawn at random, and what drawing is uniform over."""
+    graphs = [space.graph(a, shape) for a in found.samples]
+    bars = [g for g in graphs if skyline.layers(g)]
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{words.count(len(found.samples))} drawn from it**", width="stretch")
+            st.button(
+                "Draw again",
+                icon=":material/casino:",
+                type="tertiary",
+                key="build_again",
+                on_click=lambda: st.session_state.update(build_seed=seed + 1),
+            )
+        st.markdown(f":small[:gray[{plain(space.sampling(), 400)}]]")
+    most = skyline.widest(graphs)
     sides = st.columns(max(len(found.samples), 1), gap="small")
-    for i, (side, arch) in enumerate(zip(sides, found.samples, strict=False)):
-        with side, st.container(border=True, gap="xsmall", key=f"build-sample-{i}"):
-            sample(space, shape, arch, i)
+    for i, (side, arch, network) in enumerate(zip(sides, found.samples, graphs, strict=False)):
+        with side, st.container(border=True, gap="xsmall", height="stretch", key=f"build-sample-{i}"):
+            sample(space, arch, network, most, i)
+    legend(graphs, bool(bars))
 
 
-def sample(space: Space, shape: Shape, arch: Arch, i: int) -> None:
-    """One architecture: small, with its costs and the way to its page."""
-    network = space.graph(arch, shape)
-    name = key(space, arch)
-    graph(pictured(network, name), key=f"build_sample_{i}", height=110)
-    costs = (f"{words.compact(network.params)} params", words.compact(network.flops, "multiply-adds"))
-    st.markdown("  \n".join(f":small[:gray[{plain(c)}]]" for c in costs))
+def sample(space: Space, arch: Arch, network: Graph, most: int, i: int) -> None:
+    """One architecture: small, with its costs, what is added to it, and the way to its page."""
+    graph(pictured(network, key(space, arch), most), key=f"build_sample_{i}", height=110)
+    told = [f"{words.compact(network.params)} params", words.compact(network.flops, "multiply-adds")]
+    st.markdown("  \n".join(f":small[:gray[{plain(c, 200)}]]" for c in (*told, *besides(space, arch))))
     if len(text := dumps(arch_to_json(space, arch))) <= MAX_TEXT:
         links.link(links.ARCHITECTURE, "Open", "account_tree", arch=text)
 
 
-def pictured(network: Graph, name: str) -> dict[str, Any]:
-    """The cell without words where there is one, else the strip of blocks."""
+def besides(space: Space, arch: Arch) -> list[str]:
+    """What the parts that are added to a network say of an architecture."""
+    inside = whole(space)
+    if not isinstance(inside, Product):
+        return []
+    rows = list(zip(inside.names, inside.parts, inside.split(arch), strict=True))[1:]
+    return [f"{name}: {part.text(own) or 'nothing to choose'}" for name, part, own in rows]
+
+
+def pictured(network: Graph, name: str, most: int) -> dict[str, Any]:
+    """Bars for a chain, the cell without words where there is one, else the strip of blocks."""
+    label = f"architecture {name}"
+    if skyline.layers(network):
+        return skyline.draw(network, LIVE, label=label, most=most)
     if network.edges:
-        return scene.cell(network, LIVE, bare=True, label=f"architecture {name}")
-    return scene.macro(network, LIVE, label=f"architecture {name}")
+        return scene.cell(network, LIVE, bare=True, label=label)
+    return scene.macro(network, LIVE, label=label)
+
+
+def legend(graphs: Sequence[Graph], bars: bool) -> None:
+    """What colors, heights and widths of the small drawings mean."""
+    if bars:
+        st.markdown(f":small[:gray[{plain(BARS, 300)}]]")
+        return
+    found = dict.fromkeys(o for g in graphs for o in scene.options_of(g))
+    if options := [o for o in found if op_key(o) in OPS]:
+        graph(scene.legend(options, LIVE), key="build_legend", height=66)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any
 
 import streamlit as st
 
@@ -13,19 +12,27 @@ from nascore.errors import AppError
 from nascore.kinds import summary
 from nascore.runs import drafts
 from nascore.runs.drafts import Draft
-from nascore.space import ENUMERABLE, Space, size
+from nascore.space import Space, size
 from nascore.tables import table
-from pages.parts import arch, builddoc, buildedit, buildscene, buildstate, errors, links
+from pages.parts import (
+    arch,
+    benchmake,
+    builddoc,
+    buildedit,
+    buildscene,
+    buildstate,
+    errors,
+    forms,
+    links,
+)
 from pages.parts.builddoc import Document
 from pages.parts.buildedit import Fault
 from pages.parts.buildview import refused
 from pages.parts.show import plain
 
-NOT_ALONE = ("restrict", "product", "cell", "stages", "training", "quant")  # are begun with otherwise
+NOT_ALONE = ("restrict", "product", "cell", "stages")  # are begun with otherwise
 FIRST = ("nasbench201", "nasbench101", "darts", "nasnet", "mobilenet")
 MAX_LINK = 6000
-# A benchmark judges every architecture; ten hours at most, and it can be stopped and resumed.
-WHOLE = {"strategy": "exhaustive", "budget": {"evaluations": 0, "seconds": 36_000}}
 
 
 def begin() -> None:
@@ -52,13 +59,13 @@ def begin() -> None:
 
 def presets() -> list[str]:
     """Spaces that one can begin with."""
-    names = [n for n in table("space") if n not in NOT_ALONE]
+    names = [n for n in table("space") if n not in (*NOT_ALONE, *builddoc.addable())]
     return sorted(names, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
 
 
 def _from_preset() -> None:
     name = st.session_state["build_preset"]
-    buildstate.begin(lambda: builddoc.preset(name), f"{arch.named(name)} of mine")
+    buildstate.begin(lambda: builddoc.whole(name), f"{arch.named(name)} of mine")
 
 
 def listed() -> None:
@@ -156,7 +163,7 @@ def bar(draft: Draft, space: Space | None) -> None:
         versions(draft)
         share(draft, space)
         links.link(links.BUILD, "All spaces", "arrow_back")
-    st.markdown(f":small[:gray[{plain(kept(draft))}]]")
+    st.markdown(f":small[:gray[{plain(kept(draft), 300)}]]")
     refused("bar")
     if copy := st.session_state.get(buildstate.COPY):
         links.link(links.BUILD, f"Yours was kept as {plain(copy[1])}", "content_copy", space=copy[0])
@@ -169,7 +176,13 @@ def kept(draft: Draft) -> str:
     if draft.saved_as:
         return f"Saved as version {draft.saved_as}."
     base = f"{len(draft.versions)} saved versions" if draft.versions else "no saved version yet"
-    return f"Draft, kept after each edit; {base}."
+    text = f"Draft, kept after each edit; {base}."
+    if name := builddoc.ready(draft.document):
+        same = "the published space; an edit of the drawing makes it one of your own."
+        knobs = "the published space with knobs."
+        drawn = builddoc.core(draft.document) != builddoc.bare(draft.document)
+        text += f" {forms.sentence(arch.named(name))}: {same if drawn else knobs}"
+    return text
 
 
 def _rename() -> None:
@@ -308,19 +321,17 @@ def use(draft: Draft, space: Space | None, faults: list[Fault]) -> None:
         document = to_json(space)
         title = f"{draft.name} v{draft.saved_as}" if draft.saved_as else draft.name
         links.link(links.SEARCH, "Search it", "travel_explore", spec=spec(document, title))
-        if size(space) <= ENUMERABLE:
-            links.link(
-                links.SEARCH,
-                "Make a benchmark of it",
-                "scatter_plot",
-                spec=spec(document, f"Benchmark of {title}", WHOLE),
-            )
-        else:
-            limit = f"A benchmark lists every architecture; {ENUMERABLE:,} is the limit. Close options first."
-            st.markdown(f":small[:gray[{plain(limit)}]]")
+        made = st.button(
+            "Make a benchmark of it", icon=":material/scatter_plot:", type="tertiary", key="build_make"
+        )
+        if made:
+            benchmake.dialog(document, title)
+        st.markdown(
+            ":small[:gray[A benchmark trains all of them, or a sample, and grows into a table to browse.]]"
+        )
 
 
-def spec(document: Document, title: str, more: dict[str, Any] | None = None) -> str:
-    """What the form of a new search opens with: this space and, unless told otherwise, a small budget."""
-    rest = more or {"budget": {"evaluations": 40}}
+def spec(document: Document, title: str) -> str:
+    """What the form of a new search opens with: this space and a small budget."""
+    rest = {"budget": {"evaluations": 40}}
     return json.dumps({"v": 1, "space": document, "title": title[:100], **rest}, separators=(",", ":"))

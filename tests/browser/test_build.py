@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
+from nascore.benchmarks.table import open_table
 from tests.browser.conftest import PATIENCE, Server, idle, keyed
 
 expect.set_options(timeout=PATIENCE)
@@ -227,3 +228,46 @@ def test_names_and_files_with_markup_stay_their_characters(page: Page, server: S
     page.get_by_text("<script>").first.wait_for()
     assert said == []
     assert page.locator("img[src='x']").count() == 0
+
+
+def test_a_benchmark_of_a_drawn_space_is_made_and_browsed_while_it_grows(page: Page, server: Server) -> None:
+    ops = [["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]]
+    knobs = {"nodes": 3, "edges": [[0, 1], [0, 2], [1, 2]], "ops": ops, "channels": 4, "stem_stride": 2}
+    space = {"name": "cell", "knobs": knobs}
+    page.goto(f"{server.url}/build?doc={quote(json.dumps({'title': 'tiny', 'space': space}))}")
+    size_is(page, "125")
+    press(page, "build_make")
+    page.get_by_role("dialog").wait_for()
+    page.get_by_role("radio", name="A sample").click()
+    fill(page, "Architectures, drawn uniformly", "40")
+    fill(page, "Trainings of each, with seeds of their own", "1")
+    keyed(page, "make-knobs-recipe").get_by_role("button").click()
+    fill(page, "Epochs", "2")
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("40 x 1 = 40 trainings")).to_be_visible()
+    press(page, "make_start")
+    page.wait_for_url(re.compile(r"/runs\?.*run="))
+    run = page.url.partition("run=")[2].partition("&")[0]
+    page.goto(f"{server.url}/benchmarks")
+    page.get_by_role("button", name="Browse what there is").click()
+    page.wait_for_url(re.compile(rf"table=made-{run}"))
+    page.get_by_text("cells chosen").first.wait_for()
+    page.goto(f"{server.url}/runs?run={run}")
+    page.get_by_text(re.compile(r"\bfinished$")).first.wait_for(timeout=180_000)
+    idle(page)
+    keyed(page, "as_table").get_by_role("button").first.click()
+    keyed(page, "save_table").get_by_role("button").click()
+    expect(page.get_by_text("rows are in made-")).to_be_visible()
+    page.get_by_role("link", name="Browse it").click()
+    page.get_by_text("cells chosen").first.wait_for()
+    assert open_table(f"made-{run}", server.home).about["trained"] == 40
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def fill(page: Page, label: str, value: str) -> None:
+    """Types a number, when the page has come to rest."""
+    idle(page)
+    box = page.get_by_role("spinbutton", name=label)
+    box.fill(value)
+    box.press("Enter")
+    idle(page)

@@ -99,15 +99,74 @@ def test_what_is_missing_is_said_of_its_part() -> None:
     assert "no edge" in buildedit.faults(buildedit.blank())[0].text
 
 
-def test_a_preset_is_opened_as_the_cell_behind_it() -> None:
-    document = builddoc.preset("nasbench201")
-    assert from_json("space", document) == Nasbench201().cell
+def test_a_ready_space_stays_itself_until_its_drawing_is_edited() -> None:
+    document = builddoc.whole("nasbench201")
+    assert from_json("space", document) == Nasbench201()
+    assert from_json("space", builddoc.core(document)) == Nasbench201().cell
+    assert from_json("space", buildedit.set_knob(document, "cells", 2)) == Nasbench201(cells=2)
     one = buildedit.tick(document, (0, 3), ("skip_connect", "nor_conv_3x3"))
+    assert one["name"] == "cell"
     assert size(from_json("space", one)) == 5**5 * 2
 
 
+def test_what_a_ready_space_keeps_closed_stays_closed_when_it_is_edited() -> None:
+    document = builddoc.whole("darts")
+    assert builddoc.is_cell(document)
+    edited = buildedit.set_knob(document, "combine", "concat")
+    assert edited["knobs"]["space"]["name"] == "cell"
+    assert size(from_json("space", edited)) == size(from_json("space", document))
+
+
+def test_a_skeleton_with_other_choices_is_no_drawing_of_a_space() -> None:
+    document = builddoc.whole("nasnet")  # has a cell of its own, which is only the network around it
+    assert builddoc.core(document) == document
+    assert not builddoc.is_cell(document)
+
+
+RECIPES = {"name": "training", "knobs": {"rates": [0.1], "optimizers": ["sgd"], "schedules": ["cosine"]}}
+
+
+def test_added_choices_make_a_product_and_go_again() -> None:
+    document = builddoc.whole("nasbench201")
+    assert "training" in builddoc.addable()
+    more = builddoc.add_part(document, "training")
+    assert size(from_json("space", more)) == 15625 * size(table("space")["training"]())
+    more = builddoc.set_part(more, "training", "epochs", [1, 2, 3])
+    assert size(from_json("space", more)) == 3 * 15625 * size(table("space")["training"]())
+    assert builddoc.drop_part(more, "training") == document
+
+
+def test_what_is_closed_stays_closed_when_choices_are_added_and_taken_away() -> None:
+    document = builddoc.shrink(builddoc.whole("nasbench201"), "edge_1_0", ["none", "skip_connect"])
+    more = builddoc.add_part(document, "training")
+    assert builddoc.allowed(more) == {"arch.edge_1_0": ["none", "skip_connect"]}
+    less = builddoc.shrink(more, "training.optimizer", ["sgd"])
+    assert size(from_json("space", less)) * 4 == 2 * 5**5 * (3 * 2 * 2) * 4
+    assert builddoc.drop_part(less, "training") == document
+
+
+def test_a_drawing_is_edited_inside_a_product_and_names_of_its_parts_stay() -> None:
+    parts = [{"name": "nasbench201"}, RECIPES]
+    document = builddoc.whole({"name": "product", "knobs": {"parts": parts, "names": ["net", "how"]}})
+    closed = builddoc.shrink(document, "how.smoothing", [0.1])
+    new = buildedit.tick(closed, (0, 1), ("none", "skip_connect"))
+    assert new["knobs"]["space"]["knobs"]["names"] == ["net", "how"]
+    assert size(from_json("space", new)) == 2 * 5**5
+    assert builddoc.set_part(new, "training", "epochs", [1, 2])["knobs"]["allowed"] == {
+        "how.smoothing": [0.1]
+    }
+
+
+def test_restrictions_inside_a_product_come_out_of_it() -> None:
+    inside = {"name": "restrict", "knobs": {"space": RECIPES, "allowed": {"smoothing": [0.1]}}}
+    document = {"name": "product", "knobs": {"parts": ["nasbench201", inside]}}
+    found = builddoc.whole(document)
+    assert (found["name"], found["knobs"]["allowed"]) == ("restrict", {"training.smoothing": [0.1]})
+    assert size(from_json("space", found)) == size(from_json("space", document))
+
+
 def test_closing_options_restricts_and_opening_all_ends_it() -> None:
-    document = builddoc.preset("nasbench201")
+    document = builddoc.whole("nasbench201")
     small = builddoc.shrink(document, "edge_1_0", ["none", "skip_connect"])
     assert size(from_json("space", small)) == 2 * 5**5
     every = list(Nasbench201().choices()[0].options)
@@ -132,13 +191,13 @@ def test_counts_of_any_size_are_written_in_words(n: int, text: str) -> None:
 
 
 def test_a_choice_that_keeps_only_its_open_options_is_closed_no_more() -> None:
-    small = builddoc.shrink(builddoc.preset("nasbench201"), "edge_3_0", ["none", "skip_connect"])
+    small = builddoc.shrink(builddoc.whole("nasbench201"), "edge_3_0", ["none", "skip_connect"])
     assert buildedit.tick(small, (0, 3), ("none", "skip_connect"))["name"] == "cell"
     assert buildedit.tick(small, (0, 1), ("none", "skip_connect"))["name"] == "restrict"
 
 
 def test_versions_are_compared_in_sentences() -> None:
-    a = builddoc.preset("nasbench201")
+    a = builddoc.whole("nasbench201")
     b = buildedit.set_knob(buildedit.tick(a, (0, 1), OPS), "cells", 3)
     lines = draftbar.differences(a, b)
     assert "architectures: 15,625 became 9,375" in lines
@@ -175,7 +234,7 @@ def test_a_concatenation_takes_what_nothing_uses() -> None:
 
 @needs_stages
 def test_stages_are_added_moved_changed_and_removed() -> None:
-    document = builddoc.preset("stages")
+    document = builddoc.whole("stages")
     before = stageedit.stages(document)
     more = stageedit.add(document, 0)
     assert [s["strides"] for s in stageedit.stages(more)][:2] == [before[0]["strides"], [1]]
@@ -189,7 +248,7 @@ def test_stages_are_added_moved_changed_and_removed() -> None:
 
 @needs_stages
 def test_a_space_of_stages_is_edited_on_the_page(visit: Open) -> None:
-    draft = drafts.create(builddoc.preset("stages"))
+    draft = drafts.create(builddoc.whole("stages"))
     at = visit("build", space=draft.id)
     first = at.metric[0].value
     at.text_input(key="build_stage_0_widths").input("8, 16, 24").run()
@@ -210,7 +269,8 @@ def test_the_empty_page_says_how_to_begin_and_a_preset_opens(visit: Open) -> Non
     at.button(key="build_from").click().run()
     assert not at.exception
     assert at.metric[0].value == "15,625"
-    assert drafts.open_draft(asked(at, "space")).document == builddoc.preset("nasbench201")
+    assert "an edit of the drawing makes it one of your own" in said(at)
+    assert drafts.open_draft(asked(at, "space")).document == builddoc.whole("nasbench201")
 
 
 def test_an_edit_drawn_before_nodes_got_other_numbers_is_refused(home: Path) -> None:
@@ -235,7 +295,7 @@ def test_an_edit_drawn_before_nodes_got_other_numbers_is_refused(home: Path) -> 
 
 @pytest.mark.parametrize("name", draftbar.presets())
 def test_every_ready_space_opens_and_can_be_saved(visit: Open, name: str) -> None:
-    draft = drafts.create(builddoc.preset(name))
+    draft = drafts.create(builddoc.whole(name))
     at = visit("build", space=draft.id)
     assert not at.error
     assert at.metric[0].value == buildscene.big(size(from_json("space", draft.document)))
@@ -244,7 +304,7 @@ def test_every_ready_space_opens_and_can_be_saved(visit: Open, name: str) -> Non
 
 
 def test_an_edit_is_kept_over_a_reload_and_undone(visit: Open) -> None:
-    draft = drafts.create(builddoc.preset("nasbench201"))
+    draft = drafts.create(builddoc.whole("nasbench201"))
     at = visit("build", space=draft.id)
     at.number_input(key="build_knob_cells").set_value(2).run()
     assert not at.exception
@@ -298,7 +358,7 @@ def test_a_wrong_file_is_refused_in_words(visit: Open, text: str, words: str) ->
 
 
 def test_an_exported_space_comes_back_and_a_link_makes_a_draft_of_ones_own(visit: Open) -> None:
-    document = builddoc.preset("nasbench201")
+    document = builddoc.whole("nasbench201")
     draft = drafts.create(document, "a <b>name</b>")
     name, found = draftbar.read(draftbar.export(draft, document))
     assert (name, found) == (draft.name, document)
@@ -340,16 +400,53 @@ def test_a_search_of_a_space_of_any_size_is_said_in_words(visit: Open) -> None:
     assert "x 10^" in said(visit("search", spec=draftbar.spec(space, "large")))
 
 
-def test_search_and_benchmark_open_with_the_space_filled_in(visit: Open) -> None:
+def test_a_search_opens_with_the_space_filled_in(visit: Open) -> None:
     document = drawn(3, (0, 1), (1, 2), (0, 2))
     at = visit("search", spec=draftbar.spec(document, "drawn by hand"))
     assert not at.error
     assert at.text_input(key="form_title").value == "drawn by hand"
     assert "125 architectures" in said(at)
-    whole = visit("search", spec=draftbar.spec(document, "all of it", draftbar.WHOLE))
-    assert not whole.error
-    assert whole.selectbox(key="form_strategy").value == "exhaustive"
-    assert not whole.button(key="start").disabled
+
+
+def test_a_benchmark_is_made_of_what_is_drawn_or_of_a_sample_of_it(visit: Open) -> None:
+    small = visit("build", space=drafts.create(drawn(3, (0, 1), (1, 2), (0, 2)), "drawn by hand").id)
+    small.button(key="build_make").click().run()
+    assert not small.exception
+    assert "Benchmark of drawn by hand" in [t.value for t in small.text_input]
+    assert "125 architectures" in said(small)
+    large = visit("build", space=drafts.create(builddoc.whole("darts")).id)
+    large.button(key="build_make").click().run()
+    assert "200 x 3 = 600 trainings" in said(large)
+    assert large.segmented_control(key="make_many_of_large").options == ["A sample"]
+
+
+def test_recipe_choices_are_added_and_closed_on_the_page(visit: Open) -> None:
+    draft = drafts.create(builddoc.whole("pooling"))
+    at = visit("build", space=draft.id)
+    assert "Pooling is opened by its knobs" in said(at)
+    at.toggle(key="build_with_training").set_value(True).run()
+    assert at.metric[0].value == str(36 * 24)
+    assert "36 of arch x 24 of training" in said(at)
+    at.text_input(key="build_knob_training_smoothings").input("0, 0.1, 0.2").run()
+    assert at.metric[0].value == f"{36 * 36:,}"
+    at.text_input(key="build_knob_training_smoothings").input("2").run()
+    assert "above 0.9" in said(at)
+    at.selectbox(key="build_choice").select("training.optimizer").run()
+    at.get("button_group")[0].set_value(["sgd"]).run()  # pyright: ignore[reportAttributeAccessIssue] (pills)
+    assert at.metric[0].value == str(36 * 18)
+    assert drafts.open_draft(draft.id).document["name"] == "restrict"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nasbench201", "Architectures that make equal networks are drawn apart."),
+        ("pruned_resnet", "Each choice that counts is drawn uniformly"),
+        ("nats_size", "so every architecture is equally likely"),
+    ],
+)
+def test_the_page_says_what_drawing_is_uniform_over(visit: Open, name: str, words: str) -> None:
+    assert words in said(visit("build", space=drafts.create(builddoc.whole(name)).id))
 
 
 def test_a_sample_opens_as_an_architecture(visit: Open) -> None:
