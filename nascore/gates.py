@@ -170,5 +170,33 @@ class Gumbel(Softmax):
         return gates
 
 
+class Dirichlet(Softmax):
+    """All open options, weighed by a draw from a Dirichlet distribution (DrNAS; Chen et al., 2021).
+
+    Its concentration is elu(alpha) + 1, one at the start; the draw is reparametrized.
+    """
+
+    def concentration(self, choice: Choice) -> Tensor:
+        """(open options,) positive."""
+        return nn.functional.elu(self.alphas[_slot(choice.name)][list(choice.open)]) + 1
+
+    def probabilities(self) -> dict[str, Tensor]:
+        """The distribution's mean."""
+        out = {}
+        for c in self.choices:
+            own = self.concentration(c)
+            out[c.name] = own.new_zeros(len(c.options)).index_put(
+                (torch.tensor(c.open, device=own.device),), own / own.sum()
+            )
+        return out
+
+    def forward(self) -> Gates:
+        """Every open option with its share of one draw."""
+        return {
+            c.name: Gate(c.open, torch.distributions.Dirichlet(self.concentration(c)).rsample())
+            for c in self.choices
+        }
+
+
 def _slot(name: str) -> str:
     return name.replace(".", "/")

@@ -118,3 +118,28 @@ def test_what_is_fixed_stays_fixed_after_a_restart() -> None:
     assert again()["two.size"].options == (2,)
     assert again.probabilities()["two.size"].tolist() == [0.0, 0.0, 1.0]
     torch.testing.assert_close(again.alphas["one"], gating.alphas["one"])
+
+
+def test_dirichlet_shares_start_uniform_on_average_and_learn() -> None:
+    from nascore.gates import Dirichlet
+
+    torch.manual_seed(0)
+    gating = Dirichlet(SPACE)
+    draws = torch.stack([gating()["two.size"].weights.detach() for _ in range(4000)])
+    assert torch.allclose(draws.sum(1), torch.ones(4000), atol=1e-5)
+    assert torch.allclose(draws.mean(0), gating.probabilities()["two.size"], atol=0.02)
+    assert torch.allclose(draws.var(0), torch.full((3,), 2 / 9 / 4), atol=0.01)  # of Dirichlet(1, 1, 1)
+    gating()["two.size"].weights[1].backward()
+    slope = gating.alphas["two/size"].grad
+    assert slope is not None
+    assert float(slope[1]) > 0
+    assert float(slope[0]) < 0
+
+
+def test_dirichlet_leaves_shut_options_out() -> None:
+    from nascore.gates import Dirichlet
+
+    gating = Dirichlet(SPACE)
+    gating.fix("two.size", 2)
+    assert gating()["two.size"].options == (2,)
+    assert gating.probabilities()["two.size"].tolist() == [0, 0, 1]

@@ -74,18 +74,36 @@ class Skeleton(nn.Module):
 class CellSupernet(Supernet):
     """All open options of every edge, each with weights of its own.
 
+    Args:
+        cell: the space.
+        shape: of the task.
+        sharing: separate.
+        choices: with the open options.
+        fused: `cell_fused.FusedCell`, the same function in less time and memory; False for the plain form.
+
     Raises:
         NotSupported: entangled sharing; operations of a cell have no common weights.
     """
 
-    def __init__(self, cell: Cell, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        shape: Shape,
+        sharing: Sharing,
+        choices: tuple[Choice, ...],
+        *,
+        fused: bool = True,
+    ) -> None:
         super().__init__(cell, shape)
         if sharing != "separate":
             raise NotSupported("the operations of a cell have no weights in common; choose separate sharing")
+        from nascore.spaces.cell_fused import FusedCell
+
+        kind = FusedCell if fused else CellModule
         self.net = Skeleton(
             cell,
             shape,
-            lambda c: CellModule(cell, {o.name: separate(o, lambda op: operation(op, c)) for o in choices}),
+            lambda c: kind(cell, {o.name: separate(o, lambda op: operation(op, c)) for o in choices}),
         )
         init_weights(self)
 

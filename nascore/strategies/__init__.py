@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from nascore.strategies.darts import Darts
+from nascore.strategies.drnas import Drnas
 from nascore.strategies.exhaustive import Exhaustive
+from nascore.strategies.gdas import Gdas
 from nascore.strategies.local_search import LocalSearch
 from nascore.strategies.nsga2 import Nsga2
 from nascore.strategies.random_search import RandomSearch
 from nascore.strategies.regularized_evolution import RegularizedEvolution
+from nascore.strategies.spos import Spos
 from nascore.strategies.successive_halving import SuccessiveHalving
 
 STRATEGIES: dict[str, type[Any]] = {
@@ -18,4 +22,8 @@ STRATEGIES: dict[str, type[Any]] = {
     "nsga2": Nsga2,
     "successive_halving": SuccessiveHalving,
     "exhaustive": Exhaustive,
+    "darts": Darts,
+    "drnas": Drnas,
+    "gdas": Gdas,
+    "spos": Spos,
 }

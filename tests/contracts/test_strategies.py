@@ -7,19 +7,36 @@ from typing import Any
 
 import pytest
 
+from nascore.errors import BadInput
 from nascore.events import Chosen, Event, Tried
 from nascore.kinds import check_knobs, knobs, summary
 from nascore.problem import Budget, Constraint, Memo, search
+from nascore.proxies.flops import Flops
+from nascore.proxies.params import Params
 from nascore.strategies import STRATEGIES
 from tests import toys
 
-NAMES = sorted(STRATEGIES)
+
+def on_tables(name: str) -> bool:
+    """Whether it asks for nothing but answers; those that train a supernet have a suite of their own."""
+    try:
+        STRATEGIES[name]().check(toys.problem())
+    except BadInput as error:
+        return "holds all others" not in str(error)
+    return True
+
+
+NAMES = sorted(n for n in STRATEGIES if on_tables(n))
+WITHOUT_NETWORKS: dict[str, dict[str, Any]] = {  # the toy space has none that a score could look at
+    "robot": {"metrics": (Params(), Flops()), "trials": 6, "restarts": 0, "draws": 50},
+    "proxy_assisted": {"proxy": Params()},
+}
 BAD = (2, 1, 0, 1, 0, 0)  # the best of the table: every strategy would like it
 
 
 @pytest.fixture(params=NAMES)
 def strategy(request: pytest.FixtureRequest) -> Any:
-    return STRATEGIES[request.param]()
+    return STRATEGIES[request.param](**WITHOUT_NETWORKS.get(request.param, {}))
 
 
 def words(events: list[Event]) -> list[tuple[Any, ...]]:
@@ -167,8 +184,9 @@ def test_its_knobs_have_help_and_ranges_and_good_defaults(name: str) -> None:
     assert summary(cls)
     for f in knobs(cls):
         assert f.metadata["help"]
-        assert f.metadata["low"] is not None
-        assert f.metadata["high"] is not None
+        if type(f.default) in (int, float):
+            assert f.metadata["low"] is not None
+            assert f.metadata["high"] is not None
 
 
 @pytest.mark.parametrize("name", NAMES)

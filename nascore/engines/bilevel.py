@@ -1,0 +1,113 @@
+"""The loop of differentiable search: alphas learn from validation batches, weights from training batches.
+
+Source: Liu et al. 2019 (DARTS), algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from nascore.engines.oneshot import watched
+from nascore.events import Event
+from nascore.problem import Problem, epochs
+from nascore.task import Batch
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from nascore.gates import Gating
+    from nascore.recipe import Trainer
+
+Penalty = Callable[[dict[str, Tensor]], Tensor]
+
+
+def bilevel(
+    problem: Problem,
+    trainer: Trainer,
+    gating: Gating,
+    alphas: Optimizer,
+    n: int,
+    name: str = "search",
+    *,
+    order: int = 1,
+    penalty: Penalty | None = None,
+    begin: Callable[[int], None] | None = None,
+) -> Generator[Event, None, None]:
+    """Alternates n epochs: in each step first the alphas, then the weights; a `Step` an epoch.
+
+    Args:
+        problem: gives the data.
+        trainer: around the supernet.
+        gating: draws gates; its parameters are the alphas.
+        alphas: their optimizer.
+        n: epochs.
+        name: of the phase and its random streams; kept and resumed under it.
+        order: 1 takes the weights as they are; 2 looks through one step of theirs (equation 7).
+        penalty: probabilities -> a term of the alphas' loss, such as an expected cost.
+        begin: called with the epoch's number before it.
+    """
+    for epoch in epochs(problem, name, n, trainer.net, trainer, gating, alphas):
+        if begin is not None:
+            begin(epoch)
+        trainer.net.train()
+        held = cycle(problem.batches("validation", name, "held", epoch))
+        for batch in trainer.batches(name, epoch):
+            step_alphas(trainer, gating, alphas, batch, next(held), order, penalty)
+            trainer.round([trainer.net.at(gating())], batch)  # type: ignore[operator] -- a supernet
+        yield trainer.epoch_done(name, gating, **watched(problem, trainer.net, gating))
+
+
+def step_alphas(
+    trainer: Trainer,
+    gating: Gating,
+    alphas: Optimizer,
+    batch: Batch,
+    held: Batch,
+    order: int = 1,
+    penalty: Penalty | None = None,
+) -> None:
+    """One step of the alphas on a validation batch; the weights stay.
+
+    Args:
+        trainer: gives network, task and the weights' rate.
+        gating: whose parameters move.
+        alphas: their optimizer.
+        batch: of training examples, for second order.
+        held: of validation examples.
+        order: 1 or 2.
+        penalty: as `bilevel`.
+    """
+    params = [a for a in gating.parameters() if a.requires_grad]
+    view = trainer.net.at(gating.probe())  # type: ignore[operator] -- a supernet
+    out = view(held.x) if order == 1 else unrolled(trainer, view, batch, held)
+    loss = _mean(trainer.task.losses(out, held))
+    if penalty is not None:
+        loss = loss + penalty(gating.probabilities())
+    for a, g in zip(params, torch.autograd.grad(loss, params, allow_unused=True), strict=True):
+        a.grad = g
+    alphas.step()
+    alphas.zero_grad(set_to_none=True)
+    gating.settle()
+
+
+def unrolled(trainer: Trainer, view: nn.Module, batch: Batch, held: Batch) -> Tensor:
+    """The output on `held` after one virtual gradient step of the weights on `batch`.
+
+    Exact: DARTS approximates the same second-order term by finite differences (its equation 8), and its
+    virtual step has momentum and weight decay, ours has neither.
+    """
+    weights = {n: p for n, p in view.named_parameters() if n.startswith("net.")}
+    loss = _mean(trainer.task.losses(view(batch.x), batch))
+    grads = torch.autograd.grad(loss, list(weights.values()), create_graph=True, allow_unused=True)
+    rate = trainer.recipe.rate(trainer.moved, trainer.epochs * trainer.steps)
+    ahead = {n: p if g is None else p - rate * g for (n, p), g in zip(weights.items(), grads, strict=True)}
+    return torch.func.functional_call(view, ahead, (held.x,))
+
+
+def _mean(terms: dict[str, Tensor]) -> Tensor:
+    return torch.stack([t.mean() for t in terms.values()]).sum()

@@ -1,0 +1,81 @@
+"""The loop of one-shot search: weights alone learn, on the sub-networks that the gating draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from nascore.errors import BadInput, NotSupported
+from nascore.events import Event
+from nascore.problem import Problem, epochs
+
+if TYPE_CHECKING:
+    from nascore.gates import Gating
+    from nascore.recipe import Recipe, Trainer
+
+
+def oneshot(
+    problem: Problem,
+    trainer: Trainer,
+    gating: Gating,
+    n: int,
+    name: str = "oneshot",
+    *,
+    paths: int = 1,
+    losses: Callable[[nn.Module, Any], Any] | None = None,
+) -> Generator[Event, None, None]:
+    """Trains the weights for n epochs; a `Step` an epoch.
+
+    Args:
+        problem: gives the data.
+        trainer: around the supernet.
+        gating: draws the sub-networks.
+        n: epochs.
+        name: of the phase and its random streams; kept and resumed under it.
+        paths: sub-networks that are drawn for each step, whose gradients add.
+        losses: of a view and a batch, in place of the task's.
+    """
+    for epoch in epochs(problem, name, n, trainer.net, trainer, gating):
+        trainer.net.train()
+        for batch in trainer.batches(name, epoch):
+            views = [trainer.net.at(gating()) for _ in range(paths)]  # type: ignore[operator] -- a supernet
+            trainer.round(views, batch, losses)
+        yield trainer.epoch_done(name, gating, **watched(problem, trainer.net, gating))
+
+
+@torch.no_grad()
+def watched(problem: Problem, net: Any, gating: Gating) -> dict[str, float]:
+    """What is told of a supernet after an epoch.
+
+    Returns:
+        `supernet_error`, of gates as training draws them, on the validation images with running
+        statistics; `entropy` of the probabilities, the mean over choices, 1 where all are alike.
+    """
+    net.eval()
+    found = problem.task.metrics(net.at(gating()), "validation")
+    told = {f"supernet_{m}": v for m, v in found.items() if m == "error"}
+    shares = [p[p > 0] for p in gating.probabilities().values()]
+    most = [(p, float(torch.tensor(len(p)).log())) for p in shares if len(p) > 1]
+    if most:
+        told["entropy"] = sum(float(-(p * p.log()).sum()) / top for p, top in most) / len(most)
+    return told
+
+
+def weights_recipe(problem: Problem, lr: float) -> Recipe:
+    """The problem's recipe with the supernet's own rate at the start."""
+    return problem.recipe.changed(lr=lr)
+
+
+def check_sharing(problem: Problem, sharing: Any = "separate") -> None:
+    """Looks whether the space's networks can share weights.
+
+    Raises:
+        BadInput: they cannot; says why.
+    """
+    try:
+        problem.space.supernet(problem.task.shape, sharing, problem.space.choices())
+    except NotSupported as error:
+        raise BadInput(f"strategy: it trains a network that holds all others, and {error}") from error
