@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.predictors import gbdt, ridge
+from nascore.predictors import gbdt, gcn, gp, mlp_ensemble, ridge
 
 PREDICTORS: dict[str, type[Any]] = {
     "gbdt": gbdt.Gbdt,
+    "gcn": gcn.Gcn,
+    "gp": gp.Gp,
+    "mlp_ensemble": mlp_ensemble.MlpEnsemble,
     "ridge": ridge.Ridge,
 }

@@ -14,6 +14,7 @@ import numpy as np
 
 from nascore.kinds import Fitted, Predictor, knob
 from nascore.predictors.features import Encoder, Floats, encoding, pairs, with_costs
+from nascore.predictors.learn import line, scaled
 
 if TYPE_CHECKING:
     from nascore.problem import Problem
@@ -51,16 +52,15 @@ class Gbdt(Predictor):
 
         rows, target = pairs(archs, y)
         encoder = Encoder(problem, self.encoding, self.costs, rows)
-        x, center, spread = encoder.rows(rows), float(target.mean()), float(target.std()) or 1.0
-        scaled = (target - center) / spread
+        x, (known, center, spread) = encoder.rows(rows), scaled(target)
         ranks = self.loss == "lambdarank"
-        label = grades(target) if ranks else scaled
+        label = grades(target) if ranks else known
         found = []
         for member in range(self.members):
             settings = self._settings(len(rows), problem.number("gbdt", member) % 2**31)
             data = lightgbm.Dataset(x, label, group=[len(rows)] if ranks else None, params=settings)
             found.append(lightgbm.train(settings, data, self.trees))
-        return Trees(encoder, found, center, spread, line(_mean(found, x), scaled) if ranks else (0.0, 1.0))
+        return Trees(encoder, found, center, spread, line(_mean(found, x), known) if ranks else (0.0, 1.0))
 
     def leaf(self, n: int) -> int:
         """Least pairs in a leaf when there are n."""
@@ -133,10 +133,3 @@ def grades(y: Floats) -> Floats:
     """(n,) whole numbers 0 to 4: how many fifths of the pairs lie strictly below; ties have one grade."""
     below = np.searchsorted(np.sort(y), y, side="left")
     return np.floor(GRADES * below / len(y))
-
-
-def line(scores: Floats, y: Floats) -> tuple[float, float]:
-    """Intercept and slope (never negative) of y on scores: a score that only orders gets y's scale back."""
-    spread = scores - scores.mean()
-    slope = float(max(spread @ y / (spread @ spread), 0.0)) if spread.any() else 0.0
-    return float(y.mean() - slope * scores.mean()), slope
