@@ -59,7 +59,7 @@ def controls(table: Table, every: list[Table], asked: Asked) -> None:
                 table=table,
                 names=lambda m: benchask.named(table, m),
                 default=default,
-                drop=("box",),
+                drop=("box", "zoom"),
                 width=152,
             )
         benchask.choose(
@@ -120,6 +120,7 @@ def answer(asked: Asked) -> None:
     left, right = st.columns([1.25, 1], gap="medium")
     below, last = st.container(), st.container()
     with below:
+        benchplots.follow(asked)
         benchlist.listed(asked)
     time.sleep(HEAD_START)
     with left:

@@ -5,9 +5,10 @@ python scripts/bench_pages.py [TABLE ...]     tables by name; all by default, wi
 
 On screen: from opening the address to the end of the script, with count and figures there. A filter: from
 the key press of Enter in its text field, timed inside the page, to two frames after there stand
-(1) the new count, (2) the list of the rows that it leaves, (3) the marks of these rows in the scatter, and
-(4) everything, the script at its end. Medians with their ends, and how busy the machine was. The floor is a
-filter that changes nothing: the same field, the same run, no figure drawn anew.
+(1) the new count, (2) the list of the rows that it leaves, (3) the marks of these rows in the scatter,
+painted above it or drawn by it, and (4) everything, the script at its end. Medians with their ends, and how
+busy the machine was. The floor is a filter that changes nothing: the same field, the same run, no figure
+drawn anew.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 from nascore.benchmarks.table import Column, Draft, list_tables, write_table
 from nascore.kinds import EvaluationProtocol
+from nascore.view.figures_table import MANY, SAMPLE
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
@@ -49,6 +51,11 @@ WATCH = """() => {
   const all = s => [...document.querySelectorAll(s)];
   const count = () =>
     all('.st-key-bench-count p').map(e => e.innerText).find(t => t.includes('cells chosen')) ?? '';
+  const dots = figure => {
+    const painted = figure.querySelector('canvas.live');
+    const traces = figure._fullData.filter(t => t.meta === 'dots' && t.visible === true);
+    return painted ? +painted.dataset.dots : traces.reduce((sum, t) => sum + t.x.length, 0);
+  };
   const before = count(), seen = new Set(), at = window.steps = {};
   const look = begun => {
     const mark = (name, done) => {
@@ -60,9 +67,8 @@ WATCH = """() => {
     mark('count', said && said !== before);
     if (seen.has('count')) {
       mark('list', all('[data-testid=stDataFrame]').some(e => e.outerHTML.includes(`of ${n} chosen cells`)));
-      const figure = all('[data-testid=stPlotlyChart]').find(
-        e => (e.ariaLabel ?? '').startsWith(`${n} of `) && e.querySelector('.js-plotly-plot')?._fullData);
-      mark('marks', figure?.querySelector('.js-plotly-plot')._fullLayout?._replotting === false);
+      const figure = document.querySelector('.st-key-bench_cloud .js-plotly-plot');
+      mark('marks', figure?._fullData && dots(figure) === Math.min(+n.replaceAll(',', ''), MOST));
       mark('all', seen.has('list') && seen.has('marks') && IDLE());
     }
     if (!seen.has('all')) requestAnimationFrame(() => look(begun));
@@ -146,12 +152,13 @@ def field_of(page: Page) -> Locator:
     return field
 
 
-def answer(page: Page, text: str) -> dict[str, float]:
-    """Seconds from Enter in the text filter to each of `STEPS`."""
+def answer(page: Page, text: str, rows: int) -> dict[str, float]:
+    """Seconds from Enter in the text filter of a table with so many rows to each of `STEPS`."""
     field = field_of(page)
     page.wait_for_function(IDLE)
     field.fill(text)
-    page.evaluate(WATCH.replace("IDLE", f"({IDLE})"))
+    most = SAMPLE if rows > MANY else rows
+    page.evaluate(WATCH.replace("IDLE", f"({IDLE})").replace("MOST", str(most)))
     field.press("Enter")
     page.wait_for_function("() => 'all' in window.steps")
     return {name: ms / 1000 for name, ms in page.evaluate("() => window.steps").items()}
@@ -182,7 +189,7 @@ def measure(page: Page, base: str, name: str, rows: int) -> None:
         f"{name}: {rows:,} rows, {TIMES} times each, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     print(f"  on screen {told(paints)}, the first time {first:.2f} s")
-    waits = [answer(page, text) for text in PARTS]
+    waits = [answer(page, text, rows) for text in PARTS]
     print("  a filter: " + ", ".join(f"{step} {told([w[step] for w in waits])}" for step in STEPS))
     same = [floor(page, PARTS[-1] + " " * (1 + i % 2)) for i in range(TIMES)]
     print(f"  a filter that changes nothing {told(same)}, load {os.getloadavg()[0]:.1f}", flush=True)

@@ -1,6 +1,6 @@
 """What a benchmark table holds: data -> plotly figure, from axes and arrays only.
 
-A dot's `customdata` starts with its row in the table. What is not chosen fades and stays as context.
+A dot's `customdata` starts with its row in the table. The cloud of all archs is in `figures_cloud`.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportAssignmentType=false
@@ -29,127 +29,12 @@ MANY = 20_000  # dots from which a histogram and a sample stand for the crowd
 SAMPLE = 4_000
 FEW = 20  # different values from which a color scale is cut at its ends
 BINS = 60
-CELLS = (120, 80)  # of the 2-D histogram
 
 
-def cloud(
-    x: Axis,
-    y: Axis,
-    t: Tokens,
-    *,
-    numbers: NDArray[Any] | None = None,
-    chosen: Mask | None = None,
-    color: Axis | None = None,
-    front: Rows | None = None,
-    ringed: Mapping[int, str] | None = None,
-    height: int = 420,
-) -> go.Figure:
-    """All archs of a table at two metrics.
-
-    Args:
-        x: metric across.
-        y: metric up.
-        t: the page's mode.
-        numbers: (rows,) what an arch is called in its hover text; by default its row.
-        chosen: (rows,) which stay; the others fade. None for all.
-        color: a third metric.
-        front: rows on the Pareto front, drawn as steps.
-        ringed: row -> name of the picked ones.
-        height: in pixels.
-    """
-    fig = figure(t, height=height, x=x.title, y=y.title)
-    px, py = x.places, y.places
-    fine = np.isfinite(px) & np.isfinite(py)
-    shown = fine if chosen is None else fine & chosen
-    if fine.sum() > MANY:
-        _crowd(fig, px[fine], py[fine], t)
-        rows = _sample(np.flatnonzero(shown))
-    else:
-        if chosen is not None:
-            _faded(fig, px[fine & ~chosen], py[fine & ~chosen], t)
-        rows = np.flatnonzero(shown)
-    _dots(fig, (x, y), rows, rows if numbers is None else numbers[rows], t, color)
-    if front is not None and len(front):
-        _steps(fig, px[front], py[front], x.column.direction, t)
-    for row, name in (ringed or {}).items():
-        if fine[row]:
-            ring(fig, t, (float(px[row]), float(py[row])), name, right=px[row] < np.nanmean(px[fine]))
-    scaled(fig, x, "xaxis", px[fine])
-    scaled(fig, y, "yaxis", py[fine])
-    return fig.update_layout(margin_t=30 if front is not None and len(front) else 8, showlegend=True)
-
-
-def faded(t: Tokens) -> str:
-    """What is not chosen: muted on paper, opaque, since see-through dots of a crowd add up."""
-    pairs = [[int(c[i : i + 2], 16) for c in (t.muted, t.paper)] for i in (1, 3, 5)]
-    return "#" + "".join(f"{round(0.26 * a + 0.74 * b):02X}" for a, b in pairs)
-
-
-def _sample(rows: Rows) -> Rows:
-    if len(rows) <= SAMPLE:
-        return rows
-    return np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
-
-
-def _faded(fig: go.Figure, x: NDArray[Any], y: NDArray[Any], t: Tokens) -> None:
-    fig.add_scattergl(
-        x=x.astype(np.float32),
-        y=y.astype(np.float32),
-        mode="markers",
-        marker={"size": 3, "color": faded(t)},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-
-
-def _crowd(fig: go.Figure, x: NDArray[Any], y: NDArray[Any], t: Tokens) -> None:
-    """How many archs stand where, as log of their number; empty places stay empty."""
-    count, xs, ys = np.histogram2d(x, y, bins=CELLS)
-    z = np.where(count > 0, np.log10(np.maximum(count, 1)), np.nan).T
-    fig.add_heatmap(
-        x=(xs[1:] + xs[:-1]) / 2,
-        y=(ys[1:] + ys[:-1]) / 2,
-        z=z,
-        colorscale=scale(t.sequential),
-        opacity=0.55,
-        showscale=False,
-        hoverongaps=False,
-        hoverinfo="skip",
-    )
-
-
-def _dots(
-    fig: go.Figure,
-    pair: tuple[Axis, Axis],
-    rows: Rows,
-    numbers: NDArray[Any],
-    t: Tokens,
-    color: Axis | None,
-) -> None:
-    x, y = pair
-    marker: dict[str, Any] = {"size": 4 if len(rows) > 500 else 6, "color": t.dot, "opacity": 0.6}
-    tip = f"cell %{{customdata[1]:.0f}}<br>{safe(y.title)}: %{{customdata[2]:.6~g}}"
-    tip += f"<br>{safe(x.title)}: %{{customdata[3]:.6~g}}"
-    data = [rows, numbers, y.values[rows], x.values[rows]]
-    if color is not None:
-        marker |= _colors(color, rows, t)
-        tip += f"<br>{safe(color.title)}: %{{customdata[4]:.6~g}}"
-        data.append(color.values[rows])
-    fig.add_scattergl(
-        x=x.places[rows].astype(np.float32),
-        y=y.places[rows].astype(np.float32),
-        mode="markers",
-        marker=marker,
-        customdata=np.stack(data, 1).astype(np.float64 if len(rows) <= SAMPLE else np.float32),
-        hovertemplate=tip + "<extra></extra>",
-        showlegend=False,
-    )
-
-
-def _colors(color: Axis, rows: Rows, t: Tokens) -> dict[str, Any]:
-    """A marker's colors by a third metric, with its bar inside the plot."""
-    places = color.places[rows]
-    known = color.places[np.isfinite(color.places)]
+def tint(color: Axis, t: Tokens) -> dict[str, Any]:
+    """A marker's color scale by a third metric, with its bar inside the plot, but no colors yet."""
+    places = color.places
+    known = places[np.isfinite(places)]
     low, high = np.percentile(known, [1, 99]) if len(known) else (0.0, 1.0)
     if len(known) and len(np.unique(known[:: max(1, len(known) // 2000)])) < FEW:
         low, high = known.min(), known.max()
@@ -169,7 +54,6 @@ def _colors(color: Axis, rows: Rows, t: Tokens) -> dict[str, Any]:
     if found := color.ticks():
         bar |= {"tickvals": found[0], "ticktext": found[1]}
     return {
-        "color": places.astype(np.float32),
         "colorscale": scale(t.points),
         "cmin": float(low),
         "cmax": float(high) if high > low else float(low) + 1,
@@ -179,17 +63,29 @@ def _colors(color: Axis, rows: Rows, t: Tokens) -> dict[str, Any]:
     }
 
 
-def _steps(fig: go.Figure, x: NDArray[Any], y: NDArray[Any], direction: str, t: Tokens) -> None:
-    at = np.argsort(x, kind="stable")
-    fig.add_scattergl(
-        x=x[at],
-        y=y[at],
-        mode="lines" if len(at) > 1 else "lines+markers",
-        line={"color": t.pick, "width": 1.6, "shape": "vh" if direction == "max" else "hv"},
-        name=f"Pareto front, {len(at)} cell{'s' * (len(at) != 1)}",
+def faded(t: Tokens) -> str:
+    """What is not chosen: muted on paper, opaque, since see-through dots of a crowd add up."""
+    pairs = [[int(c[i : i + 2], 16) for c in (t.muted, t.paper)] for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(0.26 * a + 0.74 * b):02X}" for a, b in pairs)
+
+
+def pale(x: NDArray[Any], y: NDArray[Any], t: Tokens) -> go.Scattergl:
+    """Dots at (n,) places that are not chosen; the mouse passes them by."""
+    return go.Scattergl(
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        mode="markers",
+        marker={"size": 3, "color": faded(t)},
         hoverinfo="skip",
-        showlegend=True,
+        showlegend=False,
     )
+
+
+def sample(rows: Rows) -> Rows:
+    """At most 4,000 of some rows, the same ones each time."""
+    if len(rows) <= SAMPLE:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
 
 
 def ring(fig: go.Figure, t: Tokens, at: tuple[float, float], name: str, *, right: bool = True) -> None:
@@ -238,10 +134,10 @@ def solid(
     fig = figure(t, height=height, x="", y="")
     places = [a.places for a in trio]
     rows = np.flatnonzero(chosen & np.isfinite(np.stack(places)).all(0))
-    rows = rows if len(rows) <= MANY else _sample(rows)
+    rows = rows if len(rows) <= MANY else sample(rows)
     marker: dict[str, Any] = {"size": 2.4, "color": t.dot, "opacity": 0.7}
     if color is not None:
-        marker |= _colors(color, rows, t)
+        marker |= tint(color, t) | {"color": color.places[rows].astype(np.float32)}
     tip = "cell %{customdata[1]:.0f}" + "".join(
         f"<br>{safe(a.title)}: %{{customdata[{i}]:.6~g}}" for i, a in enumerate(trio, 2)
     )
@@ -375,7 +271,7 @@ def seeds(noise: pd.DataFrame, a: Axis, chosen: Mask, t: Tokens, *, height: int 
         return fig
     x, mask = a.at(noise["mean"]), chosen[noise["row"].to_numpy()]
     sd = noise["sd"].to_numpy(float)
-    _faded(fig, x[~mask], sd[~mask], t)
+    fig.add_trace(pale(x[~mask], sd[~mask], t))
     data = np.stack([noise[c].to_numpy(float) for c in ("row", "mean", "low", "high", "n")], 1)[mask]
     fig.add_scattergl(
         x=x[mask].astype(np.float32),

@@ -23,7 +23,7 @@ from pages.parts import benchdata
 COUNT = "count:"
 NONE = "none"
 MOST_PICKED = 5
-OF_A_TABLE = ("x", "y", "color", "where", "box", "pick", "sort", "z", "view", "curve", "noise")
+OF_A_TABLE = ("x", "y", "color", "where", "box", "zoom", "pick", "sort", "z", "view", "curve", "noise")
 
 
 @dataclass(frozen=True)

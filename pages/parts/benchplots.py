@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import plotly.graph_objects as go
 import streamlit as st
 
 from nascore.benchmarks import explore
+from nascore.benchmarks.explore import Density
 from nascore.benchmarks.table import Column
-from nascore.view import axes, figures_table
-from pages.parts import benchask, benchdata, links, show
+from nascore.view import axes, figures_cloud, figures_table
+from nascore.view.tokens import tokens
+from pages.parts import benchask, benchdata, links, live, show, zoom
 from pages.parts.benchask import Asked
+from pages.parts.zoom import Part
 
 CLOUD = "bench_cloud"
+CLICKED = "bench_clicked"
 LONGEST = 38  # characters of a heading beside the switch
 OPEN, BOX = "Click opens", "Drag selects"
+KEPT = {
+    BOX: CLOUD,
+    OPEN: f"{CLOUD}_open",
+}  # keys of the chart: each tool has one, since each asks for other events
 HOW = (
     "A dot is an architecture. Accuracies lie as the log of the error, so that the best percents get room. "
     "The line is the Pareto front of the whole table. With *Drag selects* a box keeps what lies in it, in "
@@ -22,7 +33,6 @@ HOW = (
 
 def scatter(asked: Asked) -> None:
     """All archs at two metrics; a box in it chooses, or a click opens."""
-    x, y = asked.pair
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             show.over(heading(asked), HOW, key="cloud")
@@ -35,25 +45,117 @@ def scatter(asked: Asked) -> None:
                 label_visibility="collapsed",
                 bind="query-params",
             )
-        fig = figures_table.cloud(
+        x, y = asked.pair
+        fig = _whole(_stamp(asked), asked.color, show.theme().mode, asked)
+        alt = f"{asked.table.rows:,} cells, {y.title} over {x.title}"
+        if tool == OPEN:
+            hit = show.clicked(show.show(fig, KEPT[OPEN], alt, select="rerun"))
+            before, st.session_state[CLICKED] = st.session_state.get(CLICKED), hit
+            if hit is not None and hit != before:  # the chart stays, and so does what was clicked in it
+                open_row(asked, int(float(hit)))
+        else:
+            show.show(fig, CLOUD, alt, select=lambda: None, mode=("box",))
+        in_sight(asked, KEPT[str(tool)])
+    protocols(asked)
+
+
+def follow(asked: Asked) -> None:
+    """What the scatter shows now: which dots stay, the rings, the part in sight. Sent before the figure."""
+    tool = OPEN if st.session_state.get("bench_tool", st.query_params.get("bench_tool")) == OPEN else BOX
+    x, y = asked.pair
+    part, n = part_of(asked), int(asked.chosen.sum())
+    ringed = {r: called(asked, r) for r in asked.picked}
+    if bins(asked, None).inside > figures_cloud.MANY:
+        fig = figures_cloud.cloud(
             x,
             y,
             show.theme(),
             numbers=benchdata.numbers(asked.table),
-            chosen=None if asked.chosen.all() else asked.chosen,
+            chosen=asked.chosen,
             color=asked.tint,
             front=benchdata.front(asked.table, asked.x, asked.y),
-            ringed={r: called(asked, r) for r in asked.picked},
-            height=420,
+            ringed=ringed,
+            part=part,
+            bins=bins(asked, part),
         )
-        alt = f"{int(asked.chosen.sum()):,} of {asked.table.rows:,} cells, {y.title} over {x.title}"
-        if tool == OPEN:
-            event = show.show(fig, f"{CLOUD}_open", alt, select="rerun")
-            if (hit := show.clicked(event)) is not None:
-                open_row(asked, int(float(hit)))
-        else:
-            show.show(fig, CLOUD, alt, select=lambda: take_box(asked.x, asked.y), mode=("box",))
-    protocols(asked)
+        change = figures_cloud.anew(fig) | {"ranges": part}
+    else:
+        change = figures_cloud.chosen_of(x, y, show.theme(), chosen=asked.chosen, ringed=ringed)
+    plain = bool(asked.chosen.all()) and not ringed and part is None
+    label = f"{n:,} of {asked.table.rows:,} cells, {y.title} over {x.title}"
+    key = f"bench_live_{tool[:4]}_{asked.table.name}_{asked.x}_{asked.y}_{asked.color}_{show.theme().mode}"
+    live.follow(
+        KEPT[tool],
+        key,
+        {**change, "plain": plain, "label": label},
+        on_box=(lambda box: put_box(asked, box)) if tool == BOX else None,
+    )
+
+
+def _stamp(asked: Asked) -> tuple[str, int, str, str]:
+    return *benchdata.stamp(asked.table), asked.x, asked.y
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _whole(stamp: tuple[str, int, str, str], color: str, mode: str, _asked: Asked) -> go.Figure:
+    """The scatter before anything is chosen. What is chosen does not change it, so it is drawn once."""
+    x, y = _asked.pair
+    return figures_cloud.cloud(
+        x,
+        y,
+        tokens(mode),
+        numbers=benchdata.numbers(_asked.table),
+        color=_asked.tint,
+        front=benchdata.front(_asked.table, _asked.x, _asked.y),
+        bins=bins(_asked, None),
+    )
+
+
+def bins(asked: Asked, part: Part | None) -> Density:
+    """How many archs stand where in a part of the scatter."""
+    return _bins(_stamp(asked), part, asked)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _bins(stamp: tuple[str, int, str, str], part: Part | None, _asked: Asked) -> Density:
+    x, y = _asked.pair
+    return explore.density(x.places, y.places, part)
+
+
+def in_sight(asked: Asked, figure: str) -> None:
+    """What stands for a crowd of dots, made anew for what is in sight."""
+    whole = bins(asked, None)
+    if whole.inside <= figures_cloud.MANY:
+        return
+    part = part_of(asked)
+    seen = bins(asked, part).inside
+    said = f"{seen:,} in sight"
+    if seen > figures_cloud.MANY:
+        said += f", as a histogram, at most {figures_cloud.SAMPLE:,} of the chosen as dots"
+    with st.container(horizontal=True, vertical_alignment="center", key="bench-in-sight"):
+        st.markdown(f":small[:gray[{said}. A zoom (Zoom above the figure) counts again.]]", width="content")
+        if part:
+            more: dict[str, Any] = {"icon": ":material/zoom_out_map:", "type": "tertiary"}
+            st.button("Whole", key="bench_whole", on_click=benchask.put, kwargs={"zoom": ""}, **more)
+        key = f"bench_zoom_{figure}_{asked.table.name}_{asked.x}_{asked.y}"
+        zoom.listen(figure, key, part, lambda new: put_part(asked, new))
+
+
+def part_of(asked: Asked) -> Part | None:
+    """The part of the plane that the address shows, where it is this plane and there is a crowd in it."""
+    part = benchask.box_of(st.query_params.get("zoom", ""), asked.x, asked.y)
+    return part if bins(asked, None).inside > figures_cloud.MANY else None
+
+
+def put_part(asked: Asked, new: Part | None) -> None:
+    """Writes the part that is in sight; nothing where that is everything."""
+    whole = bins(asked, None)
+    if new is not None and not (
+        new[0] <= whole.x[0] and new[1] >= whole.x[-1] and new[2] <= whole.y[0] and new[3] >= whole.y[-1]
+    ):
+        benchask.put(zoom=",".join([asked.x, asked.y, *(f"{v:.6g}" for v in new)]))
+    else:
+        benchask.put(zoom="")
 
 
 def heading(asked: Asked) -> str:
@@ -76,14 +178,9 @@ def open_row(asked: Asked, row: int) -> None:
     st.rerun()
 
 
-def take_box(x: str, y: str) -> None:
-    """Copies a drawn box to the address; an empty event is a redraw, not a wish."""
-    event = st.session_state.get(CLOUD) or {}
-    box = (event.get("selection") or {}).get("box") or []
-    if not box:
-        return
-    (x0, x1), (y0, y1) = sorted(box[0]["x"]), sorted(box[0]["y"])
-    st.query_params["box"] = ",".join([x, y, *(f"{v:.5g}" for v in (x0, x1, y0, y1))])
+def put_box(asked: Asked, box: Part) -> None:
+    """Copies a drawn box to the address."""
+    benchask.put(box=",".join([asked.x, asked.y, *(f"{v:.5g}" for v in box)]))
 
 
 def protocols(asked: Asked) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from nascore.benchmarks.table import Table
 from nascore.task import CIFAR
-from nascore.view import axes, figures, figures_table, words
+from nascore.view import axes, figures, figures_cloud, words
 from pages.parts import arch, benchask, benchdata, links, show, stores
 
 
@@ -24,7 +24,7 @@ def of_table(table: Table) -> None:
         f"All {table.rows:,} cells of {benchdata.title(table)}",
         "Each dot is a network that was trained and judged. Accuracy lies as the log of the error. The line "
         "is the Pareto front: nothing beats it in both. The ring is the best. Click a dot to open it.",
-        figures_table.cloud(
+        figures_cloud.cloud(
             across,
             up,
             show.theme(),

@@ -5,23 +5,37 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as Late
 
+from nascore.benchmarks.table import Column, Draft, write_table
 from nascore.spaces.nasbench201 import Nasbench201
 from tests.benchmarks.small import write_small
-from tests.browser.conftest import Server, idle
+from tests.browser.conftest import Server, idle, keyed
 
 WHERE = """() => {
-  const g = document.querySelector('.js-plotly-plot'), l = g._fullLayout;
-  const t = g._fullData.find(d => d.type === 'scattergl' && d.customdata), r = g.getBoundingClientRect();
-  const x = i => r.left + l.xaxis._offset + l.xaxis.d2p(t.x[i]);
-  const y = i => r.top + l.yaxis._offset + l.yaxis.d2p(t.y[i]);
-  let best = 0;
-  for (let i = 1; i < t.y.length; i++) if (t.y[i] > t.y[best]) best = i;
-  return [x(best), y(best)];
+  const g = document.querySelector('.js-plotly-plot'), l = g._fullLayout, r = g.getBoundingClientRect();
+  const dots = g._fullData.filter(d => d.meta === 'dots').flatMap(t => [...t.y].map((y, i) => [t.x[i], y]));
+  const [x, y] = dots.reduce((best, dot) => dot[1] > best[1] ? dot : best);
+  return [r.left + l.xaxis._offset + l.xaxis.d2p(x), r.top + l.yaxis._offset + l.yaxis.d2p(y)];
 }"""
+CLOUD = "document.querySelector('.st-key-bench_cloud .js-plotly-plot')"
+# What the scatter's own traces hold, and what is painted above it before they do.
+SHOWN = f"""() => {{
+  const traces = {CLOUD}?._fullData ?? [], size = t => t.visible === true ? t.x.length : 0;
+  const sum = some => some.reduce((n, t) => n + size(t), 0);
+  return {{dots: sum(traces.filter(t => t.meta === 'dots')),
+          faded: sum(traces.filter(t => t.marker?.size === 3)),
+          rings: traces.filter(t => t.marker?.size === 15).length,
+          crowd: traces.some(t => t.type === 'heatmap'),
+          painted: +({CLOUD}?.querySelector('canvas.live')?.dataset.dots ?? -1)}};
+}}"""
+
+
+DRAWN_OPEN = "() => document.querySelector('.st-key-bench_cloud_open .js-plotly-plot')?._fullData?.length > 0"
 
 
 def drawn(page: Page) -> None:
@@ -55,8 +69,78 @@ def test_a_box_in_the_scatter_chooses_and_choose_all_takes_it_away(page: Page, s
     page.mouse.up()
     page.wait_for_url(re.compile("box="))
     expect(page.get_by_text("cells chosen")).not_to_have_text("300 of 300 cells chosen")
+    n = int(page.get_by_text("cells chosen").inner_text().split()[0])
+    page.wait_for_function(f"n => {{ const s = ({SHOWN})(); return s.dots === n && s.painted < 0; }}", arg=n)
+    assert page.evaluate(f"() => {CLOUD}.layout.selections.length") == 0
     page.get_by_role("button", name="Choose all").click()
     page.get_by_text("300 of 300 cells chosen").wait_for()
+    page.wait_for_function(f"() => ({SHOWN})().dots === 300")
+
+
+def test_a_filter_changes_the_dots_of_a_scatter_that_stays(page: Page, server: Server) -> None:
+    found = write_small(server.home)
+    n = int((found.archs[:, 0] == 3).sum())
+    page.goto(
+        f"{server.url}/benchmarks?table=small&where=edge_1_0=nor_conv_3x3&pick={found.frame['key'].iloc[0]}"
+    )
+    drawn(page)
+    settled = f"n => {{ const s = ({SHOWN})(); return s.dots === n && s.painted < 0; }}"
+    page.wait_for_function(settled, arg=n)
+    assert page.evaluate(SHOWN) == {"dots": n, "faded": 300 - n, "rings": 1, "crowd": False, "painted": -1}
+    page.evaluate(f"() => {{ {CLOUD}.mine = true; }}")
+    page.evaluate(
+        f"() => {{ const look = () => {{ const n = ({SHOWN})().painted;"
+        " if (n < 0) requestAnimationFrame(look); else window.painted = n; }; look(); }"
+    )
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="Take all filters away").click()
+    page.wait_for_function(settled, arg=300)
+    assert page.evaluate("() => window.painted") == 300
+    assert page.evaluate(f"() => {CLOUD}.mine")  # the very same chart
+    assert page.evaluate(SHOWN)["faded"] == 0
+    page.keyboard.press("Escape")
+    page.get_by_text("Click opens", exact=True).click()
+    page.wait_for_function(DRAWN_OPEN)
+    idle(page)
+    x, y = page.evaluate(WHERE)
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    page.wait_for_url(re.compile(r"/architecture\?.*arch=[0-9a-f]{16}"))
+
+
+def test_a_zoom_into_a_large_scatter_draws_what_is_in_sight_anew(page: Page, server: Server) -> None:
+    a, b = 1 + np.random.default_rng(0).random((2, 24_000))
+    frame = pd.DataFrame({"key": [f"{i:016x}" for i in range(len(a))], "text": "net", "a": a, "b": b})
+    write_table(Draft(frame, [Column(m, m.upper(), "", "min") for m in "ab"]), "crowd", server.home)
+    page.goto(f"{server.url}/benchmarks?table=crowd&x=a&y=b")
+    drawn(page)
+    page.get_by_text("24,000 in sight, as a histogram").wait_for()
+    plot = page.locator(".st-key-bench_cloud .js-plotly-plot")
+    plot.hover()
+    plot.locator(".modebar-btn[data-title='Zoom']").click()
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 200, box["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 330, box["y"] + 260, steps=6)
+    page.mouse.up()
+    page.wait_for_url(re.compile("zoom="))
+    line = page.get_by_text(re.compile(r"^[1-9],?\d* in sight\."))
+    line.wait_for()
+    n = int(line.inner_text().split()[0].replace(",", ""))
+    zoomed = f"n => {{ const s = ({SHOWN})(); return s.dots === n && !s.crowd && s.painted < 0; }}"
+    page.wait_for_function(zoomed, arg=n)
+    part = page.evaluate(f"() => {CLOUD}._fullLayout.xaxis.range")
+    page.reload()
+    page.wait_for_function(f"() => {CLOUD}?._fullData?.length > 0")
+    page.wait_for_function(zoomed, arg=n)
+    assert page.evaluate(f"() => {CLOUD}._fullLayout.xaxis.range") == pytest.approx(part, rel=1e-4)
+    keyed(page, "bench_whole").get_by_role("button").click()
+    page.get_by_text("24,000 in sight, as a histogram").wait_for()
+    page.wait_for_function(f"() => {{ const s = ({SHOWN})(); return s.crowd && s.dots === 4000; }}")
+    low, high = page.evaluate(f"() => {CLOUD}._fullLayout.xaxis.range")
+    assert low < a.min()
+    assert high > a.max()
 
 
 def choose(page: Page, label: str, option: str) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from nascore.benchmarks import jobs, table
 from nascore.benchmarks.table import open_table
+from nascore.view import figures_table
+from nascore.view.tokens import LIGHT
 from tests.benchmarks.small import SPACE, write_small
 from tests.pages.conftest import Open, asked, raw, said
 from tests.view.figures import spec
@@ -27,6 +32,12 @@ def best_key() -> str:
 
 def chosen(at: AppTest) -> str:
     return next(line for line in said(at).splitlines() if "cells chosen" in line)
+
+
+def change(at: AppTest) -> dict[str, Any]:
+    """What the scatter was told to show."""
+    found = [json.loads(e.proto.json) for e in at.get("bidi_component")]
+    return next(f for f in found if "label" in f)
 
 
 def test_without_a_table_the_page_offers_the_import(visit: Open) -> None:
@@ -55,12 +66,45 @@ def test_every_view_opens(visit: Open, home: Path, view: str) -> None:
 
 def test_filters_in_the_address_choose_and_the_rest_fades(visit: Open, home: Path) -> None:
     found = write_small(home)
-    n = int((found.archs[:, 0] == 3).sum())
+    rows = np.flatnonzero(found.archs[:, 0] == 3)
     at = visit("benchmarks", where="edge_1_0=nor_conv_3x3")
-    assert chosen(at) == f"**{n}** of 300 cells chosen"
-    assert len(at.dataframe[0].value) == min(n, 100)
-    dots = [t for t in spec(at, 0)["data"] if t["type"] == "scattergl" and t["mode"] == "markers"]
-    assert len(dots) == 2  # those that fade, and the chosen
+    assert chosen(at) == f"**{len(rows)}** of 300 cells chosen"
+    assert len(at.dataframe[0].value) == min(len(rows), 100)
+    told = change(at)
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(told["chosen"]), np.uint8))
+    assert np.flatnonzero(bits).tolist() == rows.tolist()
+    assert told["label"].startswith(f"{len(rows)} of 300 cells")
+    assert told["faded"]["marker"] == {"size": 3, "color": figures_table.faded(LIGHT)}
+
+
+def test_a_filter_leaves_the_figure_of_the_scatter_as_it_is(visit: Open, home: Path) -> None:
+    """Streamlit builds a changed figure anew, which takes a browser a second."""
+    write_small(home)
+    at = visit("benchmarks")
+    assert change(at)["plain"]
+    before = at.get("plotly_chart")[0].proto
+    at.text_input(key="bench_f_small_text").set_value("conv_3x3~0").run()
+    assert not change(at)["plain"]
+    at.query_params["pick"] = best_key()
+    at.run()
+    after = at.get("plotly_chart")[0].proto
+    assert (before.id, before.spec) == (after.id, after.spec)
+
+
+def test_a_crowd_is_told_what_is_in_sight_and_all_of_it_again(visit: Open, home: Path) -> None:
+    a, b = 1 + np.random.default_rng(0).random((2, 24_000))
+    frame = pd.DataFrame({"key": [f"{i:016x}" for i in range(len(a))], "text": "net", "a": a, "b": b})
+    columns = [table.Column(m, m.upper(), "", "min") for m in "ab"]
+    table.write_table(table.Draft(frame, columns), "crowd", home)
+    at = visit("benchmarks", x="a", y="b", zoom="a,b,1.1,1.3,1.2,1.4")
+    n = int((frame["a"].between(1.1, 1.3) & frame["b"].between(1.2, 1.4)).sum())
+    assert f"{n:,} in sight." in said(at)
+    assert change(at)["ranges"] == [1.1, 1.3, 1.2, 1.4]
+    assert all(t["type"] != "heatmap" for t in change(at)["data"])
+    at.button(key="bench_whole").click().run()
+    assert "zoom" not in at.query_params
+    assert "24,000 in sight, as a histogram" in said(at)
+    assert change(at)["data"][0]["type"] == "heatmap"
 
 
 def test_count_and_list_are_sent_before_the_figures(
@@ -173,10 +217,10 @@ def test_two_protocols_on_the_axes_are_named(visit: Open, home: Path) -> None:
 def test_a_picked_cell_is_ringed_and_leads_to_its_page(visit: Open, home: Path) -> None:
     write_small(home)
     at = visit("benchmarks", pick=best_key())
-    texts = [a.get("text", "") for a in spec(at, 0)["layout"]["annotations"]]
-    assert "<b>cell 0</b>" in texts
+    assert [a["text"] for a in change(at)["layout"]["annotations"]] == ["<b>cell 0</b>"]
+    assert [t["marker"]["size"] for t in change(at)["more"]] == [15]
     at.button(key="bench_none").click().run()
-    assert not spec(at, 0)["layout"].get("annotations")
+    assert (change(at)["layout"]["annotations"], change(at)["more"]) == ([], [])
 
 
 def test_a_click_on_a_dot_opens_its_architecture(visit: Open, home: Path) -> None:
@@ -280,8 +324,6 @@ def test_a_failed_import_says_why_and_can_be_put_away(visit: Open, home: Path) -
 
 
 def test_an_edited_metric_is_passed_on_and_an_untouched_one_is_guessed_again() -> None:
-    import pandas as pd
-
     from pages.parts.benchimport import chosen_metrics
 
     one = {"use": True, "column": "a", "title": "", "direction": "max", "unit": "", "split": "test"}

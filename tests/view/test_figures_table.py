@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
+import json
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import pytest
 from nascore.benchmarks.explore import Effects
 from nascore.benchmarks.table import Column
 from nascore.kinds import EvaluationProtocol
-from nascore.view import axes, figures_table
+from nascore.view import axes, figures_cloud, figures_table
 from nascore.view.axes import Axis
 from nascore.view.tokens import DARK, LIGHT
 
@@ -70,7 +73,7 @@ def test_protocols_differ_only_in_what_both_say() -> None:
 def test_what_is_not_chosen_fades_and_a_dot_carries_its_row() -> None:
     x, y = pair()
     chosen = np.arange(100) < 30
-    faded, shown = dots(figures_table.cloud(x, y, LIGHT, chosen=chosen))
+    faded, shown = dots(figures_cloud.cloud(x, y, LIGHT, chosen=chosen))
     assert len(faded.x) == 70
     assert faded.marker.color == figures_table.faded(LIGHT)
     assert np.asarray(shown.customdata)[:, 0].astype(int).tolist() == list(range(30))
@@ -80,7 +83,7 @@ def test_what_is_not_chosen_fades_and_a_dot_carries_its_row() -> None:
 def test_archs_without_a_value_are_not_drawn() -> None:
     x, y = pair(5)
     lacking = Axis(y.column, np.where(np.arange(5) == 2, np.nan, y.values), y.form, y.floor)
-    assert np.asarray(dots(figures_table.cloud(x, lacking, LIGHT))[0].customdata)[:, 0].tolist() == [
+    assert np.asarray(dots(figures_cloud.cloud(x, lacking, LIGHT))[0].customdata)[:, 0].tolist() == [
         0,
         1,
         3,
@@ -90,7 +93,7 @@ def test_archs_without_a_value_are_not_drawn() -> None:
 
 def test_the_front_is_a_stepped_line_and_the_picked_one_has_a_ring() -> None:
     x, y = pair()
-    fig = figures_table.cloud(x, y, DARK, front=np.array([5, 3]), ringed={7: "cell <b>7"})
+    fig = figures_cloud.cloud(x, y, DARK, front=np.array([5, 3]), ringed={7: "cell <b>7"})
     line = next(t for t in fig.data if t.mode == "lines")
     assert line.line.shape == "hv"
     assert list(line.x) == sorted(x.places[[3, 5]])
@@ -101,7 +104,7 @@ def test_the_front_is_a_stepped_line_and_the_picked_one_has_a_ring() -> None:
 def test_a_large_table_is_a_histogram_with_a_sample_of_the_chosen() -> None:
     x, y = pair(50_000)
     chosen = np.arange(50_000) < 10_000
-    fig = figures_table.cloud(x, y, LIGHT, chosen=chosen, front=np.array([1, 2]))
+    fig = figures_cloud.cloud(x, y, LIGHT, chosen=chosen, front=np.array([1, 2]))
     assert [t.type for t in fig.data] == ["heatmap", "scattergl", "scattergl"]
     rows = np.asarray(fig.data[1].customdata)[:, 0]
     assert len(rows) == figures_table.SAMPLE
@@ -111,9 +114,56 @@ def test_a_large_table_is_a_histogram_with_a_sample_of_the_chosen() -> None:
 
 def test_all_cells_of_nas_bench_201_are_dots_in_less_than_two_megabytes() -> None:
     x, y = pair(15_625)
-    fig = figures_table.cloud(x, y, LIGHT, color=y)
-    assert len(dots(fig)[0].x) == 15_625
+    fig = figures_cloud.cloud(x, y, LIGHT, color=y)
+    assert sum(len(t.x) for t in dots(fig)) == 15_625
     assert len(fig.to_json()) < 2_000_000
+
+
+def test_a_color_is_a_trace_and_few_values_have_a_color_each() -> None:
+    x, y = pair(1_000)
+    count = Axis(Column("n", "Convolutions"), np.arange(1_000) % 3.0)
+    found = dots(figures_cloud.cloud(x, y, LIGHT, color=count))
+    assert [len(t.x) for t in found] == [334, 333, 333]
+    assert [np.unique(t.customdata[:, 4]).tolist() for t in found] == [[0], [1], [2]]
+    assert (found[0].marker.color, found[2].marker.color) == ("rgb(163, 196, 191)", "rgb(6, 44, 54)")
+    found = dots(figures_cloud.cloud(x, y, LIGHT, color=y))
+    assert len(found) == figures_cloud.LEVELS
+    ends = [(t.customdata[:, 4].min(), t.customdata[:, 4].max()) for t in found]
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(ends))
+
+
+def test_an_arch_whose_color_is_not_known_is_a_muted_dot() -> None:
+    x, y = pair(10)
+    some = Axis(Column("n", "N"), np.where(np.arange(10) == 4, np.nan, 1.0))
+    first, second = dots(figures_cloud.cloud(x, y, LIGHT, color=some))
+    assert first.customdata[:, 0].tolist() == [4]
+    assert (first.marker.color, len(second.x)) == (LIGHT.muted, 9)
+
+
+def test_what_is_chosen_travels_as_a_bit_a_row() -> None:
+    x, y = pair(100)
+    chosen = np.arange(100) % 7 == 0
+    change = figures_cloud.chosen_of(x, y, LIGHT, chosen=chosen, ringed={3: "cell 3"})
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(change["chosen"]), np.uint8))[:100]
+    assert np.flatnonzero(bits).tolist() == np.flatnonzero(chosen).tolist()
+    assert change["faded"]["marker"]["color"] == figures_table.faded(LIGHT)
+    assert [a["text"] for a in change["layout"]["annotations"]] == ["<b>cell 3</b>"]
+    assert len(json.dumps(change)) < 2_000
+    assert figures_cloud.chosen_of(x, y, LIGHT, chosen=np.ones(100, bool))["chosen"] is None
+
+
+def test_a_part_of_a_crowd_has_a_histogram_of_its_own_or_all_its_dots() -> None:
+    x, y = pair(50_000)
+    chosen = np.arange(50_000) % 2 == 0
+    low, high = np.quantile(x.places, [0.2, 0.9])
+    wide = figures_cloud.cloud(x, y, LIGHT, chosen=chosen, part=(low, high, -5, 5))
+    assert wide.data[0].type == "heatmap"
+    assert (wide.data[0].x.min() > low, wide.data[0].x.max() < high) == (True, True)
+    assert wide.layout.xaxis.range == (low, high)
+    part = (low, float(np.quantile(x.places, 0.3)), -5.0, 5.0)
+    change = figures_cloud.anew(figures_cloud.cloud(x, y, LIGHT, chosen=chosen, part=part))
+    assert [t["type"] for t in change["data"]] == ["scattergl", "scattergl"]
+    assert change["data"][1]["meta"] == figures_cloud.DOTS
 
 
 def effects() -> Effects:
