@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -116,7 +117,7 @@ def _epochs(name: str) -> int:
 
 
 def frames(held: Held, start: int) -> Iterator[tuple[int, int, Frame]]:
-    """(rows before, rows in all or 0, frame) of the file from row `start` on.
+    """(rows before, rows in all, frame) of the file from row `start` on; of a text, all is an estimate.
 
     Raises:
         BadInput: with the row at which the file is damaged.
@@ -180,7 +181,7 @@ def _text(held: Held, start: int) -> Iterator[tuple[int, int, Frame]]:
                 rows.append(row)
                 if len(rows) == ROWS:
                     if at >= start:
-                        yield at, 0, pd.DataFrame(rows, columns=names)
+                        yield at, _all(number, file.buffer, held), pd.DataFrame(rows, columns=names)
                     at, rows = number, []
     except UnicodeDecodeError as error:
         raise BadInput(f"{held.name}: no text in UTF-8 and no format that is known here") from error
@@ -188,6 +189,13 @@ def _text(held: Held, start: int) -> Iterator[tuple[int, int, Frame]]:
         raise BadInput(f"{held.name}: row {at + len(rows) + 1} cannot be read ({error})") from error
     if rows and at >= start:
         yield at, at + len(rows), pd.DataFrame(rows, columns=names)
+
+
+def _all(rows: int, file: Any, held: Held) -> int:
+    """About how many rows a text has, by the bytes that the first ones took; three digits are honest."""
+    found = rows * held.path.stat().st_size / max(file.tell(), 1)
+    digits = 2 - math.floor(math.log10(found))
+    return max(rows, int(round(found, digits)))
 
 
 def _delimiter(head: str) -> str:
@@ -207,7 +215,7 @@ def _read(held: Held, mapping: Reading, start: int) -> Iterator[Piece]:
         return
     for before, total, frame in frames(held, start):
         end = before + len(frame)
-        piece = Piece(end, end, total or end * 2)
+        piece = Piece(end, end, total)
         rows = _rows(frame, mapping, before, piece)
         if mapping.seed or mapping.epochs:
             piece.runs = rows
