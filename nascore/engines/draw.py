@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nascore.errors import BadInput
 from nascore.events import Chosen, Event, Note, Tried
@@ -10,6 +14,31 @@ from nascore.problem import Problem
 from nascore.space import ENUMERABLE, Arch, enumerate_archs, size, tuples
 
 ROUNDS = 20  # draws before a space that can be listed is listed
+
+
+class Screen(NamedTuple):
+    """Looks at several proposals where one is to be judged, and lets the best through.
+
+    Attributes:
+        score: archs -> (n,) higher is better, free of the budget; NaN loses.
+        pool: how many proposals.
+    """
+
+    score: Callable[[Sequence[Arch]], NDArray[np.float64]]
+    pool: int
+
+    def best(self, archs: Sequence[Arch]) -> Arch:
+        """The first of those that score highest."""
+        return archs[int(np.nan_to_num(self.score(archs), nan=-np.inf, neginf=-np.inf).argmax())]
+
+
+def screened(
+    problem: Problem, n: int, screen: Screen, seen: Collection[Arch], *stream: str | int
+) -> list[Arch]:
+    """As `fresh`, each the best of `screen.pool` draws; of fewer where not so many are left."""
+    drawn = fresh(problem, n * screen.pool, seen, *stream)
+    groups = np.array_split(np.arange(len(drawn)), min(n, len(drawn)) or 1)
+    return [screen.best([drawn[i] for i in group]) for group in groups if len(group)]
 
 
 def fresh(problem: Problem, n: int, seen: Collection[Arch], *stream: str | int) -> list[Arch]:

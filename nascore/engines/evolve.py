@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from nascore.engines.draw import fresh, progress
+from nascore.engines.draw import Screen, fresh, progress
 from nascore.errors import NotSupported
 from nascore.events import Event, Note, Step, Tried
 from nascore.kinds import Evaluator
@@ -37,6 +37,7 @@ def evolve(
     children: int = 8,
     cross: float = 0.0,
     report: Report | None = None,
+    screen: Screen | None = None,
 ) -> Generator[Event, None, list[Tried]]:
     """Runs cycles and returns the last population, oldest first, or best first with `select`.
 
@@ -54,6 +55,7 @@ def evolve(
         cross: share of children with two parents, each choice from either by a fair coin; all are then
             mutated.
         report: members -> values of the cycle's `Step`; default the best member's objectives.
+        screen: lets the best of several children of one parent through, by a score that costs nothing.
     """
     tried = yield from problem.evaluate(population, by)
     seen = {t.arch for t in tried}
@@ -64,7 +66,7 @@ def evolve(
         parents = [tried[i] for i in rank(tried)]
         brood: list[Child] = []
         for _ in range(children if tried else 0):
-            if child := _child(problem, parents, seen, rng, tournament, cross):
+            if child := _child(problem, parents, seen, rng, tournament, cross, screen):
                 seen.add(child[0])
                 brood.append(child)
         if not brood:
@@ -95,6 +97,7 @@ def _child(
     rng: np.random.Generator,
     tournament: int,
     cross: float,
+    screen: Screen | None = None,
 ) -> Child | None:
     """An arch and its parents' keys, or None where no draw is allowed and new.
 
@@ -105,7 +108,12 @@ def _child(
         rng: of this cycle.
         tournament: the best of so many random members is a parent.
         cross: share of children with two parents.
+        screen: of `screen.pool` children of one parent the best is taken.
     """
+    if screen is not None:
+        parent = _winner(parents, rng, tournament)
+        pool = dict(c for _ in range(screen.pool) if (c := _child(problem, [parent], seen, rng, 1, cross)))
+        return (arch := screen.best(list(pool)), pool[arch]) if pool else None
     space = problem.space
     for _ in range(DRAWS):
         pair = [_winner(parents, rng, tournament)]

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from nascore.strategies.darts import Darts
+from nascore.strategies.darts_pt import DartsPt
 from nascore.strategies.drnas import Drnas
 from nascore.strategies.exhaustive import Exhaustive
+from nascore.strategies.gbdt_nas import GbdtNas
 from nascore.strategies.gdas import Gdas
 from nascore.strategies.local_search import LocalSearch
 from nascore.strategies.nsga2 import Nsga2
+from nascore.strategies.proxy_assisted import ProxyAssisted
 from nascore.strategies.random_search import RandomSearch
 from nascore.strategies.regularized_evolution import RegularizedEvolution
+from nascore.strategies.robot import Robot
 from nascore.strategies.spos import Spos
 from nascore.strategies.successive_halving import SuccessiveHalving
 
@@ -22,7 +26,11 @@ STRATEGIES: dict[str, type[Any]] = {
     "nsga2": Nsga2,
     "successive_halving": SuccessiveHalving,
     "exhaustive": Exhaustive,
+    "gbdt_nas": GbdtNas,
+    "robot": Robot,
+    "proxy_assisted": ProxyAssisted,
     "darts": Darts,
+    "darts_pt": DartsPt,
     "drnas": Drnas,
     "gdas": Gdas,
     "spos": Spos,
