@@ -161,7 +161,7 @@ def _shown(found: dict[str, Any]) -> None:
         st.markdown(f":orange-badge[left out: {times:,}] {show.plain(reason, 300)}")
     frame = pd.DataFrame(found["rows"], columns=found["columns"]).astype(str)
     st.dataframe(
-        frame.head(5), hide_index=True, height=215, key="import_rows", alt="The first rows of the file"
+        frame.head(5), hide_index=True, height="content", key="import_rows", alt="The first rows of the file"
     )
 
 
@@ -309,8 +309,9 @@ def _card(job: Job) -> None:
         if job.live:
             share = min(1.0, job.done / job.total) if job.total else 0.0
             left = words.left(job.left) if job.left is not None else "time left not known yet"
-            step = "writing the table" if job.step == "writing" else f"{job.done:,} of {job.total:,} read"
-            st.progress(1.0 if job.step == "writing" else share, f"{step} · {left}")
+            step = f"{job.done:,} of {job.total:,} read · {left}" if job.total else "looking at the file"
+            writes = job.step == "writing"
+            st.progress(1.0 if writes else share, "writing the table" if writes else step)
         elif job.state == "finished":
             _told(job.report)
         elif job.error:

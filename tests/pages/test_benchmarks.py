@@ -311,6 +311,15 @@ def test_an_import_that_ended_shows_what_it_did(visit: Open, home: Path, tmp_pat
     assert "/somewhere" not in words
 
 
+def test_an_import_that_begins_says_no_numbers_that_it_has_not(visit: Open, home: Path) -> None:
+    place = jobs.folder("made")
+    place.mkdir(parents=True)
+    jobs._write(place / "job.json", {"path": "/somewhere/made.csv", "mapping": None})
+    jobs._write(place / "state.json", {"state": "waiting", "t": time.time()})
+    bars = [e.proto.text for e in visit("benchmarks").get("progress")]
+    assert bars == ["looking at the file"]
+
+
 def test_a_failed_import_says_why_and_can_be_put_away(visit: Open, home: Path) -> None:
     place = jobs.folder("made")
     place.mkdir(parents=True)
