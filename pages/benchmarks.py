@@ -112,10 +112,10 @@ def nothing_fits(asked: Asked) -> None:
 
 
 def answer(asked: Asked) -> None:
-    """Pictures, list and one view more. What a filter asks for is sent first: count and list, then the marks.
+    """Pictures, list and one view more. What a filter asks for is sent first: the marks, count and list.
 
-    A browser draws all that comes at once before it shows any of it, and every changed figure is built anew
-    there. With a pause in between, the count and the list need not wait for the figures.
+    A browser draws all that comes at once before it shows any of it, and every changed figure but the scatter
+    is built anew there. With a pause in between, the marks, the count and the list need not wait for them.
     """
     left, right = st.columns([1.25, 1], gap="medium")
     below, last = st.container(), st.container()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -81,9 +82,9 @@ class Axis:
                 return np.where(given > 0, np.log10(given), np.nan)
         return given
 
-    @property
+    @cached_property
     def places(self) -> Values:
-        """(rows,) places of all archs."""
+        """(rows,) places of all archs; shared, so nobody changes them."""
         return self.at(self.values)
 
     @property

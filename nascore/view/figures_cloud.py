@@ -161,7 +161,7 @@ def _dots(
 ) -> Iterator[go.Scattergl | go.Scatter]:
     """The chosen, a trace a color, and the bar of the colors."""
     x, y = pair
-    places = [a.at(a.values[rows]).astype(np.float32) for a in pair]
+    places = [a.places[rows].astype(np.float32) for a in pair]
     tip = f"cell %{{customdata[1]:.0f}}<br>{safe(y.title)}: %{{customdata[2]:.6~g}}"
     tip += f"<br>{safe(x.title)}: %{{customdata[3]:.6~g}}"
     data = [rows, numbers, y.values[rows], x.values[rows]]
@@ -191,7 +191,7 @@ def _dots(
 def _levels(color: Axis, rows: Rows, look: Mapping[str, Any], t: Tokens) -> list[tuple[Rows, str]]:
     """(which of the rows, their color) a level of a third metric, low ones first; unknown ones are muted."""
     low, high = look["cmin"], look["cmax"]
-    places = color.at(color.values[rows])
+    places = color.places[rows]
     known = np.unique(places[np.isfinite(places)])
     if len(known) < FEW:
         level = np.searchsorted(known, places)
@@ -238,7 +238,7 @@ def _ranges(fig: go.Figure, pair: tuple[Axis, Axis], seen: Mask, part: Part | No
     """What is in sight, with ticks that fit it."""
     for i, (which, a) in enumerate(zip(("xaxis", "yaxis"), pair, strict=True)):
         if part is None:
-            scaled(fig, a, which, a.at(a.values[seen]))
+            scaled(fig, a, which, a.places[seen])
         else:
             scaled(fig, replace(a, values=a.values[seen]), which, np.empty(0))
             fig.update_layout({which: {"range": list(part[2 * i : 2 * i + 2])}})

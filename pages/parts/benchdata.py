@@ -127,6 +127,16 @@ def front(found: Table, x: str, y: str) -> NDArray[np.int64]:
     return _front(*stamp(found), x, y)
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _order(folder: str, changed: int, metric: str) -> NDArray[np.int64]:
+    return _opened(folder, changed).order(metric)
+
+
+def order(found: Table, metric: str) -> NDArray[np.int64]:
+    """Rows of the whole table, best first, without those that have no value."""
+    return _order(*stamp(found), metric)
+
+
 @st.cache_resource(max_entries=16, show_spinner="Comparing seeds...")
 def _noise(folder: str, changed: int, metric: str, data: str, epochs: int) -> pd.DataFrame:
     return explore.seed_noise(_opened(folder, changed), metric, data, epochs)

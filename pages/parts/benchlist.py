@@ -28,7 +28,7 @@ def listed(asked: Asked) -> None:
     table = asked.table
     sort = st.query_params.get("sort", "")
     sort = sort if sort in table.columns else asked.y
-    order = table.order(sort)
+    order = benchdata.order(table, sort)
     rows = order[asked.chosen[order]]
     _head(asked, sort, rows)
     top = rows[:SHOWN]
@@ -103,12 +103,12 @@ def rendered(asked: Asked, rows: NDArray[np.int64], sort: str) -> tuple[pd.DataF
     looked = [asked.y, asked.x, *([asked.color] if asked.color in table.columns else []), sort]
     few = [c.name for c in benchdata.headline(table, COLUMNS)]
     for i, metric in enumerate(list(dict.fromkeys([*looked, *few]))[:COLUMNS]):
-        frame[metric] = table.frame[metric].to_numpy()[rows]
+        frame[metric] = table.frame[metric].iloc[rows].to_numpy()
         columns[metric] = column_of(table.columns[metric], table.values(metric), bar=i < 2)
     front = benchdata.front(table, asked.x, asked.y)
     frame["front"] = np.isin(rows, front)
     columns["front"] = st.column_config.CheckboxColumn("On the front", width=85)
-    frame["text"] = table.frame["text"].to_numpy()[rows]
+    frame["text"] = table.frame["text"].iloc[rows].to_numpy()
     columns["text"] = st.column_config.TextColumn("Written as", width=300)
     return frame, columns
 

@@ -43,7 +43,7 @@ def learning(asked: Asked) -> None:
     if not table.has("curves"):
         show.empty("show_chart", "This table has no learning curves.", "Its source gives final values only.")
         return
-    best = table.order(asked.y)
+    best = benchdata.order(table, asked.y)
     rows = asked.picked or [int(r) for r in best[asked.chosen[best]][:LINES]]
     keys = {str(table.frame["key"].iloc[r]): benchplots.called(asked, r) for r in rows}
     found = benchdata.curves(table, list(keys))
@@ -228,7 +228,7 @@ def about(asked: Asked) -> None:
             st.markdown(f":orange-badge[left out: {times:,}] {show.plain(reason, 300)}")
         benchimport.delete_button(table)
     with right:
-        frame = metrics_of(table)
+        frame = _metrics(benchdata.stamp(table), table)
         st.dataframe(
             frame,
             hide_index=True,
@@ -241,6 +241,11 @@ def about(asked: Asked) -> None:
                 "protocol": st.column_config.TextColumn("Protocol", width="large"),
             },
         )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _metrics(stamp: tuple[str, int], _table: Table) -> pd.DataFrame:
+    return metrics_of(_table)
 
 
 def metrics_of(table: Table) -> pd.DataFrame:
