@@ -25,7 +25,7 @@ class Scores:
         problem: builds networks and gives one batch of training images.
         proxies: by name.
         batch: how many images proxies see.
-        known: representative -> its scores in the order of the proxies, where some were computed before.
+        known: arch or its representative -> its scores in the proxies' order, where they were computed before.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Scores:
             for name, metric in self._counted.items():
                 out[:, names.index(name)] = free[metric]
         for i, arch in enumerate(rows if self._seen else ()):
-            one = self.problem.space.canonical(arch)
+            one = arch if arch in self.known else self.problem.space.canonical(arch)
             if one not in self.known:
                 self.known[one] = self._look(one)
             out[i, [names.index(n) for n in self._seen]] = self.known[one]

@@ -33,9 +33,21 @@ class Synflow(Proxy):
 
         return torch.stack([synflow(net, batch.x[:1]).log1p() for net in nets])  # type: ignore[index]
 
+    def layers(self, net: nn.Module, batch: Batch, problem: Problem) -> dict[str, float]:
+        """Each layer's share of the sum, before the logarithm."""
+        return {n: float(v) for n, v in synflow_layers(net, batch.x[:1]).items()}  # type: ignore[index]
+
 
 def synflow(net: nn.Module, x: Tensor) -> Tensor:
     """The sum of w * dR/dw of one network, double precision; only the shape of `x` (1, c, h, w) is used."""
+    import torch
+
+    terms = synflow_layers(net, x).values()
+    return sum(terms, start=torch.zeros((), dtype=torch.float64, device=x.device))
+
+
+def synflow_layers(net: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """Layer -> its sum of w * dR/dw; a layer that no path reaches is left out."""
     import copy
 
     import torch
@@ -45,12 +57,13 @@ def synflow(net: nn.Module, x: Tensor) -> Tensor:
         for name, child in list(parent.named_children()):
             if isinstance(child, torch.nn.modules.batchnorm._BatchNorm):
                 setattr(parent, name, torch.nn.Identity())
-    layers = [m for m in twin.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    layers = {n: m for n, m in twin.named_modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)}
     with torch.no_grad():
         for p in twin.parameters():
             p.abs_()
     out = twin(torch.ones_like(x, dtype=torch.float64)).sum()
-    weights = [m.weight for m in layers]
+    weights = [m.weight for m in layers.values()]
     grads = torch.autograd.grad(out, weights, allow_unused=True)
-    terms = [(w * g).sum().detach() for w, g in zip(weights, grads, strict=True) if g is not None]
-    return sum(terms, start=out.new_zeros(()).detach())
+    return {
+        n: (w * g).sum().detach() for n, w, g in zip(layers, weights, grads, strict=True) if g is not None
+    }
