@@ -17,5 +17,6 @@ pages = {
         st.Page("search.py", title="New search", icon=":material/travel_explore:"),
         st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
     ],
+    "Judge": [st.Page("calibration.py", title="Calibration", icon=":material/balance:")],
 }
 st.navigation(pages, expanded=True).run()

@@ -3,7 +3,8 @@
 `bins.parquet` has for each training 100 bins of equal width over the confidence: how many test images, how
 many right, and the mean confidence to within 2e-5; before and after temperature scaling. `runs.parquet` has
 log loss, Brier score and ECE of 15 bins. From these follow, exactly but for that 2e-5, the measures of
-`AVAILABLE`. Not: equal mass, classwise, kernel densities, and bins whose number does not divide 100.
+`AVAILABLE`; `ece_15` comes from logits in half precision, in which equal ones may move a few images. Not:
+equal mass, classwise, kernel densities, and bins whose number does not divide 100.
 """
 
 from __future__ import annotations
