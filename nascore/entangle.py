@@ -199,7 +199,19 @@ class Conv(nn.Conv2d):
             factor = _times(factor, c[None, :, None, None])
         if factor is not None:  # all covers at once: one copy of the weight, not one for each
             weight = weight * factor
-        return F.conv2d(input, weight, bias, stride or self.stride, padding, self.dilation, groups)
+        return self.convolve(input, weight, bias, stride or self.stride, padding, groups)
+
+    def convolve(
+        self,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: Any,
+        padding: tuple[int, int],
+        groups: int,
+    ) -> Tensor:
+        """The convolution by what was taken of the weight."""
+        return F.conv2d(input, weight, bias, stride, padding, self.dilation, groups)
 
     def _crop(self, weight: Tensor, kernel: Axis | None) -> tuple[Tensor, tuple[int, int], Tensor | None]:
         """The central part that the largest listed kernel needs, its padding, and its cover."""
@@ -234,7 +246,7 @@ class Linear(nn.Linear):
     ) -> Tensor:
         """(..., c) -> (..., outputs.full), as `Conv`."""
         if outputs is None and inputs is None and input.shape[-1] == self.in_features:
-            return super().forward(input)
+            return self.multiply(input, self.weight, self.bias)
         count = outputs.full if outputs else self.out_features
         weight = self.weight[:count, : input.shape[-1]]
         bias = None if self.bias is None else self.bias[:count]
@@ -242,6 +254,10 @@ class Linear(nn.Linear):
             weight, bias = weight * c[:, None], None if bias is None else bias * c
         if inputs is not None and (c := inputs.cover(weight)) is not None:
             weight = weight * c
+        return self.multiply(input, weight, bias)
+
+    def multiply(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The product with what was taken of the weight."""
         return F.linear(input, weight, bias)
 
 

@@ -272,6 +272,8 @@ def onnx_model(space: Space, arch: Arch, shape: Shape) -> tuple[bytes, float]:
     net, x = built(space, arch, shape).eval(), inputs_of(shape)
     if not torch.is_tensor(x):
         raise NotSupported("ONNX: networks of several inputs cannot be written yet")
+    if any(hasattr(m, "as_source") for m in net.modules()):
+        raise NotSupported("ONNX: layers of few bits have no form there yet; take plain PyTorch")
     names: dict[str, Any] = {
         "input_names": [shape.inputs[0][0]],
         "output_names": [n for n, _ in shape.outputs],

@@ -47,10 +47,11 @@ class Argument:
 
 @dataclass
 class Layer:
-    """A layer of torch with all its arguments."""
+    """A layer with all its arguments: of torch, or of a class that brings its own source."""
 
     name: str
     args: list[Argument]
+    texts: tuple[str, ...] = ()
 
 
 @dataclass
@@ -315,6 +316,9 @@ def _attribute(target: str) -> str:
 def layer(module: nn.Module) -> Layer:
     """A layer of torch and its arguments, read off its attributes.
 
+    A layer of ours may have `as_source`, which gives the name of its class in plain source, the texts that
+    define it, and {argument: (value, default)} besides those of the layer of torch that it is.
+
     Raises:
         NotSupported: its arguments cannot be known from it.
     """
@@ -326,6 +330,9 @@ def layer(module: nn.Module) -> Layer:
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             raise NotSupported(f"a layer of class {cls.__name__} cannot be written as plain source")
         args.append(Argument(name, _argument(module, name, p.default), p.default))
+    if (own := getattr(module, "as_source", None)) is not None:
+        name, texts, more = own()
+        return Layer(name, [*args, *(Argument(n, v, d) for n, (v, d) in more.items())], texts)
     return Layer(f"nn.{cls.__name__}", args)
 
 
@@ -386,7 +393,8 @@ class Classes:
         for spec in self.specs:
             if spec.kind not in self.done:
                 self.done[spec.kind] = self._class([s for s in self.specs if s.kind == spec.kind])
-        return [w.text for w in self.done.values()], self.done[self.specs[-1].kind].name
+        texts = dict.fromkeys(t for spec in self.specs for t in _brought(list(spec.members.values())))
+        return [*texts, *(w.text for w in self.done.values())], self.done[self.specs[-1].kind].name
 
     def _class(self, alike: list[Spec]) -> Written:
         name = name_for(alike[0].origin, self.names | {"nn", "F"})
@@ -399,36 +407,39 @@ class Classes:
             if all(_same(v, values[0]) for v in values):
                 continue
             called = SHORT.get(column[0].name) or column[0].name
-            if known := [names for other, names in vectors if _alike(other, values)]:
+            if known := [n for other, n in vectors if _alike(other, values) and _akin(n[0], called)]:
                 known[0].append(called)
             else:
                 vectors.append((values, [called]))
         params: dict[str, list[Any]] = {}
         for values, names in vectors:
-            if not self._half(params, values):
+            if not self._half(params, names[0], values):
                 both = "outputs" if "inputs" in params else "channels"
                 params[name_for(both if {"inputs", "outputs"} <= set(names) else names[0], params)] = values
-        said = [self._said(params, [a.value for a in column]) for column in columns]
+        said = [self._said(params, column[0].name, [a.value for a in column]) for column in columns]
         made = Written(
             name, list(params), {id(s): [v[i] for v in params.values()] for i, s in enumerate(alike)}
         )
         made.text = self._text(made, alike[0], iter(said))
         return made
 
-    def _said(self, params: dict[str, list[Any]], values: list[Any]) -> str | None:
+    def _said(self, params: dict[str, list[Any]], name: str, values: list[Any]) -> str | None:
         """How the class writes an argument: by a parameter's name, or as it is (None)."""
         if all(_same(v, values[0]) for v in values):
             return None
-        return next((n for n, v in params.items() if _alike(v, values)), None) or self._half(params, values)
+        equal = (n for n, v in params.items() if _alike(v, values) and _akin(n, name))
+        return next(equal, None) or self._half(params, name, values)
 
-    def _half(self, params: dict[str, list[Any]], values: list[Any]) -> str | None:
+    def _half(self, params: dict[str, list[Any]], name: str, values: list[Any]) -> str | None:
         """A padding that follows a kernel."""
-        for name, other in params.items():
+        if _counts_bits(name):
+            return None
+        for known, other in params.items():
             if all(
                 isinstance(v, int) and isinstance(o, int) and v == o // 2
                 for v, o in zip(values, other, strict=True)
             ):
-                return f"{name} // 2"
+                return f"{known} // 2"
         return None
 
     def _slots(self, parts: list[Part]) -> Iterator[Argument]:
@@ -478,8 +489,26 @@ class Classes:
                 raise AssertionError("a value has a line of its own")
 
 
+def _brought(parts: list[Part]) -> Iterator[str]:
+    """The texts that layers bring along."""
+    for part in parts:
+        if isinstance(part, Layer):
+            yield from part.texts
+        elif isinstance(part, Many):
+            yield from _brought(part.parts)
+
+
 def _alike(a: list[Any], b: list[Any]) -> bool:
     return all(map(_same, a, b))
+
+
+def _counts_bits(name: str) -> bool:
+    return name.rstrip("0123456789_").endswith("bits")
+
+
+def _akin(a: str, b: str) -> bool:
+    """Whether equal values may go by one name: a width is no number of bits."""
+    return _counts_bits(a) == _counts_bits(b)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -142,6 +142,10 @@ class Space(Protocol):
         """As a later part of a product: the network changed by gates."""
         return net
 
+    def wraps(self) -> bool:
+        """Whether gates may change the network, as a later part of a product."""
+        return type(self).wrap is not Space.wrap
+
     def recipe(self, arch: Arch, default: Recipe) -> Recipe:
         """As a part of a product: the training changed by an arch."""
         return default
@@ -150,8 +154,8 @@ class Space(Protocol):
         """Names of further exact costs that are counted on the layers of the network."""
         return ()
 
-    def price(self, arch: Arch, layers: Sequence[Layer]) -> dict[str, float]:
-        """As a later part of a product: those costs, from the layers of the network before this part."""
+    def price(self, archs: Archs, layers: Sequence[Layer]) -> dict[str, NDArray[np.float64]]:
+        """As a later part of a product: those costs of its archs, metric -> (n,), with a network's layers."""
         return {}
 
     def counted(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
@@ -227,6 +231,10 @@ class Restricted(Space):
         """That of the whole space."""
         return self.space.wrap(net, gates)
 
+    def wraps(self) -> bool:
+        """That of the whole space."""
+        return self.space.wraps()
+
     def recipe(self, arch: Arch, default: Recipe) -> Recipe:
         """That of the whole space."""
         return self.space.recipe(arch, default)
@@ -235,9 +243,9 @@ class Restricted(Space):
         """That of the whole space."""
         return self.space.priced()
 
-    def price(self, arch: Arch, layers: Sequence[Layer]) -> dict[str, float]:
+    def price(self, archs: Archs, layers: Sequence[Layer]) -> dict[str, NDArray[np.float64]]:
         """That of the whole space."""
-        return self.space.price(arch, layers)
+        return self.space.price(archs, layers)
 
     def counted(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
         """That of the whole space."""

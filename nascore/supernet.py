@@ -228,9 +228,12 @@ def digest(net: nn.Module) -> str:
 
 @torch.no_grad()
 def recalibrate(net: nn.Module, batches: Iterable[Batch]) -> nn.Module:
-    """A copy in evaluation mode whose batch norms hold the mean statistics of `batches`."""
+    """A copy in evaluation mode whose batch norms hold the mean statistics of `batches`.
+
+    So do other layers that keep statistics and can forget them, such as ranges of rounded inputs.
+    """
     own = copy.deepcopy(net)
-    norms = [m for m in own.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms: list[Any] = [m for m in own.modules() if hasattr(m, "reset_running_stats")]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -57,8 +57,8 @@ class Traced:
 
 
 def is_torch(module: nn.Module) -> bool:
-    """Whether torch ships the class."""
-    return type(module).__module__.startswith("torch.nn.modules.")
+    """Whether torch ships the class, or it brings its own source (source.py)."""
+    return type(module).__module__.startswith("torch.nn.modules.") or hasattr(module, "as_source")
 
 
 def inputs_of(shape: Shape, count: int = BATCH, seed: int = 0) -> Any:

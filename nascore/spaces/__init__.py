@@ -15,6 +15,7 @@ from nascore.spaces import (
     nats_size,
     pooling,
     pruned_resnet,
+    quant,
     stages,
     training,
 )
@@ -33,5 +34,6 @@ SPACES: dict[str, type[Any]] = {  # of networks
     "stages": stages.Stages,
 }
 ADDED: dict[str, type[Any]] = {  # of what a network can have besides, in a product
+    "quant": quant.Quant,
     "training": training.Training,
 }

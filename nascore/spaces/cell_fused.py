@@ -59,7 +59,9 @@ class FusedCell(CellModule):
             for option, weight, layer in zip(gate.options, gate.weights, mixed.taken(gate), strict=True):
                 if option in self.zeros[name]:
                     continue
-                if isinstance(layer, ReluConvBn):
+                if (
+                    isinstance(layer, ReluConvBn) and type(layer.conv) is nn.Conv2d
+                ):  # one that rounds runs alone
                     groups.setdefault(layer.conv.kernel_size[0], []).append(Term(target, weight, layer))
                 elif isinstance(layer, nn.Identity):
                     _add(nodes, target, weight * x)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from nascore.entangle import Axis, Conv
 from nascore.errors import NotSupported
 from nascore.gates import Gates
 from nascore.ops import ConvBnRelu, init_weights
@@ -34,13 +35,13 @@ class Leading(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+        self.conv = Conv(inputs, outputs, kernel, padding=kernel // 2, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor, outputs: int = 0) -> Tensor:
         """(n, c, h, w) -> (n, outputs, h, w); c channels where nothing is said."""
         k = outputs or x.shape[1]
-        y = nn.functional.conv2d(x, self.conv.weight[:k, : x.shape[1]], padding=self.conv.padding)
+        y = self.conv(x, Axis((k,)))
         mean, var = self.bn.get_buffer("running_mean")[:k], self.bn.get_buffer("running_var")[:k]
         scale, shift = self.bn.weight[:k], self.bn.bias[:k]
         momentum = 0.1 if self.bn.momentum is None else self.bn.momentum
