@@ -17,6 +17,9 @@ pages = {
         st.Page("search.py", title="New search", icon=":material/travel_explore:"),
         st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
     ],
-    "Judge": [st.Page("calibration.py", title="Calibration", icon=":material/balance:")],
+    "Judge": [
+        st.Page("ranking.py", title="Ranking", icon=":material/format_list_numbered:"),
+        st.Page("calibration.py", title="Calibration", icon=":material/balance:"),
+    ],
 }
 st.navigation(pages, expanded=True).run()

@@ -30,7 +30,7 @@ BELOW["runs"] = {"codec", "core"}
 BELOW["studies"] = set(BELOW)
 BELOW["verbs"] = {*BELOW, "tables"}  # a part of the command line
 BELOW["app"] = {"runs", "view", "tables", "codec", "studies", "benchmarks", "core"}
-BELOW["app"] |= {"measures"}  # pages measure what is on the screen at once
+BELOW["app"] |= {"measures", "evaluators"}  # Ranking judges what is on the screen at once
 WORKER = {"worker"}  # of runs: imports the rest once it has a slot
 SKIP = {"__main__"}  # the command line stands above everything, as the pages do
 

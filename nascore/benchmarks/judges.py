@@ -347,6 +347,23 @@ def _means(at: NDArray[Any], values: Floats, rows: int) -> Floats:
     return found.astype(np.float32).astype(np.float64)
 
 
+def curves_of(table: Table) -> dict[str, int]:
+    """Metrics that may be asked for after so many epochs -> how many there are; columns before others."""
+    import pyarrow.parquet as pq
+
+    if not table.has("curves"):
+        return {}
+    found = pq.read_table(table.folder / "curves.parquet", columns=["metric", "epochs"])
+    kinds = found.group_by(["metric", "epochs"]).aggregate([]).to_pylist()
+    raw = {str(k["metric"]): int(k["epochs"]) for k in kinds}
+    out = {
+        c.name: c.protocol.epochs
+        for c in table.columns.values()
+        if c.direction and c.protocol.epochs and _raw(c.name, list(raw))
+    }
+    return out | {n: e for n, e in raw.items() if n not in out and CURVES.get(n.rpartition("_")[2])}
+
+
 def trainings(court: Court, truth: Column) -> Floats | None:
     """(n, seeds) the single trainings whose mean the truth is; None where the table does not have them."""
     import pyarrow.parquet as pq

@@ -20,6 +20,7 @@ from nascore.measures import agreement, resampling
 from nascore.measures.agreement import CORRELATIONS, Measured
 
 Floats = NDArray[np.float64]
+PICKS = 10  # K where nobody says another one
 LEAST = 10  # fewer archs give no correlation worth printing
 PARTIAL, TOP = "partial_spearman", "kendall_top_decile"
 Back = Callable[[float], float]
@@ -84,8 +85,9 @@ def trial(
     scores: ArrayLike,
     *,
     size: ArrayLike | None = None,
-    k: int = 10,
+    k: int = PICKS,
     resamples: int = 0,
+    parts: dict[str, Measured] | None = None,
 ) -> Trial:
     """Judges scores by a truth.
 
@@ -95,6 +97,7 @@ def trial(
         size: (n,) numbers of params, for the correlation that is not only size.
         k: how many are picked.
         resamples: of the bootstrap that makes the intervals; 0 for intervals by influence (`agreement`).
+        parts: those of a trial of the same scores, whose correlations are taken over, such as with another k.
 
     Raises:
         BadInput: fewer than ten archs in common, or one side is constant: no correlation has a meaning.
@@ -108,7 +111,8 @@ def trial(
         if np.ptp(values) == 0:
             raise BadInput(f"{name} is {values[0]:g} for all {len(values):,} architectures: nothing to order")
     k = min(k, len(t))
-    parts = _parts(t, s, None if size is None else np.asarray(size, np.float64)[known], resamples)
+    if parts is None:
+        parts = _parts(t, s, None if size is None else np.asarray(size, np.float64)[known], resamples)
     place = _descending(t)
     return Trial(
         len(t),
@@ -167,6 +171,27 @@ def difference(a: Trial, b: Trial, name: str) -> stats.Interval:
     one, two = a.parts[name], b.parts[name]
     if len(one.influence) != len(two.influence):
         raise BadInput(f"judged on {a.n:,} and {b.n:,} architectures: not the same")
+    return agreement.difference(one, two)
+
+
+def compared(
+    truth: Floats,
+    a: Floats,
+    b: Floats,
+    name: str,
+    *,
+    size: Floats | None = None,
+    resamples: int = 0,
+) -> stats.Interval:
+    """As `difference`, of judges (n,) that do not know the same archs: on those that both know.
+
+    NaN where those are fewer than ten, or one of the three is constant there.
+    """
+    both = np.isfinite(truth) & np.isfinite(a) & np.isfinite(b)
+    t, some = truth[both], None if size is None else size[both]
+    if len(t) < LEAST or not all(np.ptp(v) for v in (t, a[both], b[both])):
+        return stats.Interval(math.nan, math.nan, math.nan, len(t))
+    one, two = (_parts(t, s[both], some, resamples)[name] for s in (a, b))
     return agreement.difference(one, two)
 
 

@@ -11,13 +11,17 @@ from typing import Any
 from nascore.benchmarks import judges
 from nascore.benchmarks.judges import Court, Scores
 from nascore.benchmarks.table import open_table
+from nascore.codec import from_json
 from nascore.errors import AppError, BadInput
-from nascore.measures.ranking import ceiling, trial
+from nascore.evaluators.learned import learned
+from nascore.measures.ranking import PICKS, ceiling, trial
+from nascore.problem import Problem
+from nascore.tables import table as entries
 
 Document = dict[str, Any]
 BY = (
     "evaluators: METRIC of the table, METRIC@EPOCH of its learning curves, TABLE:METRIC of another table "
-    "over the same space"
+    "over the same space, PREDICTOR@SIZE after learning from so many"
 )
 
 
@@ -29,7 +33,7 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument(
         "--truth", default="", metavar="METRIC", help="default test accuracy, or the first metric"
     )
-    one.add_argument("--k", type=int, default=10, metavar="K", help="of precision, NDCG, ranks and regret")
+    one.add_argument("--k", type=int, default=PICKS, metavar="K", help="of precision, NDCG, ranks and regret")
     one.add_argument(
         "--resamples",
         type=int,
@@ -53,7 +57,7 @@ def do_rank(a: argparse.Namespace) -> Document:
         raise BadInput("--by: no evaluator is named")
     if truth.name in names:
         raise BadInput(f"--by: {truth.name} is the truth itself; name another column")
-    by = [judges.judge(court, name, truth.column) for name in names]
+    by = [_scores(court, name, truth) for name in names]
     seen = judges.trainings(court, truth.column)
     most = None if seen is None else ceiling(seen)
     out: Document = {"table": court.name, "truth": truth.name}
@@ -62,6 +66,19 @@ def do_rank(a: argparse.Namespace) -> Document:
     if a.export:
         out["exported"] = _export(court, truth, by, Path(a.export))
     return out
+
+
+def _scores(court: Court, name: str, truth: Scores) -> Scores:
+    key, _, size = name.rpartition("@")
+    if not size.isdecimal() or key not in entries("predictor"):
+        return judges.judge(court, name, truth.column)
+    if court.table is None or not court.table.space:
+        raise BadInput(f"{name}: a predictor needs a table whose space is known")
+    data, known = truth.column.protocol.data, entries("task")
+    task = known[data if data in known else "digits"]()
+    parts = entries("recipe")["sgd_cosine"](), entries("evaluator")["tabular"]()
+    problem = Problem(from_json("space", court.table.space), task, *parts)
+    return learned(court, name, int(size), truth, problem, entries("predictor")[key]())
 
 
 def judged(court: Court, truth: Scores, one: Scores, k: int, resamples: int) -> Document:

@@ -1,0 +1,66 @@
+"""Can this evaluator rank? Every evaluator before one truth, with intervals."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.parts import fronts, links, rankask, rankdata, rankview, show
+from pages.parts.rankask import Answer, Asked
+from pages.parts.setup import page_setup
+
+HOW = (
+    "Choose a truth and who shall judge by it. Kendall's tau is 1 when two rankings agree on every pair, 0 "
+    "when they agree by chance, -1 when they are reversed. Overlapping whiskers do not say that two "
+    "evaluators are alike: all rank the same architectures, so the difference itself has an interval. Which "
+    "way is better is declared for every metric, never guessed. Everything you choose stands in the address."
+)
+
+
+def body(a: Asked, answer: Answer) -> None:
+    """The answer."""
+    picked = rankask.picked(answer)
+    rankview.sentence(a, answer)
+    left, right = st.columns([1, 1.1], gap="medium")
+    with left:
+        rankview.court(a, answer, picked)
+    with right:
+        view = rankask.view(list(rankask.VIEWS), picked)
+        if view == "scatter":
+            rankview.scatter(a, picked)
+        else:
+            {"ranks": rankview.ranks, "truths": rankview.truths, "cost": rankview.cost}[view](
+                a, answer, picked
+            )
+    rankview.listed(a, answer)
+
+
+page_setup("Ranking")
+show.head("Ranking", "Can this evaluator tell good architectures from bad ones?", HOW)
+marks = fronts.marks()
+if not marks:
+    show.empty("format_list_numbered", "No table and no run yet.", "Start a search, or import a benchmark.")
+    links.link(links.SEARCH, "New search", "travel_explore")
+else:
+    given = st.query_params.get("source", "")
+    mark = given if given in marks else next(iter(marks))
+    if given and given != mark:
+        st.info(show.plain(f"There is no {given[:80]}; this is {marks[mark]}.", 200), icon=":material/info:")
+    court = rankdata.court(mark)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="rank-controls"):
+        rankask.choose_source(marks, mark)
+        asked = rankask.asked(mark, court) if court is not None else None
+        if asked is not None:
+            rankask.controls(asked)
+    if asked is None:
+        show.empty(
+            "format_list_numbered", "It has no metrics that could judge.", "Choose another table or run."
+        )
+    elif not asked.by:
+        show.empty("groups", "Nobody to judge.", "Choose evaluators above.")
+    else:
+        with st.spinner("Resampling the architectures..." if asked.resamples else "Judging..."):
+            answer = rankask.answered(asked)
+        if answer.lines:
+            body(asked, answer)
+        else:
+            rankview.none(answer)
