@@ -265,7 +265,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
         "seeds": sorted(set(told.seeds.tolist())),
         "machine": machine(),
         "cpu_seconds_per_training": round(spent, 3),
-        "histograms": f"bins.parquet: seeds 0 to {CLOSE_SEEDS - 1}",
+        "histograms": f"bins.parquet: of the first {CLOSE_SEEDS} seeds",
     }
     draft = made.draft(problem, told, to_json(problem.space), beside, about)
     done = table.write_table(draft, name, ROOT / "data", replace=True)
@@ -322,7 +322,7 @@ def describe(problem: Any, told: made.Trainings) -> str:
     """Data, epochs, seeds and classes in words."""
     n, seeds = len(set(told.arch_keys.tolist())), len(set(told.seeds.tolist()))
     return (
-        f"{problem.task.data}, {problem.recipe.epochs} epochs, {seeds} seeds, {n:,} classes of equal networks"
+        f"{problem.task.data}, {problem.recipe.epochs} epochs, {seeds} seed{'s' * (seeds > 1)}, {n:,} classes of equal networks"
     )
 
 

@@ -247,7 +247,7 @@ def draft(
     for column, value_of in extra:
         frame[column.name] = np.array([value_of.get(k, np.nan) for k in names], np.float32)
     many = len(set(told.seeds.tolist()))
-    columns = [*_columns(problem, f"{many} seeds"), *(c for c, _ in extra)]
+    columns = [*_columns(problem, "1 seed" if many == 1 else f"{many} seeds"), *(c for c, _ in extra)]
     order = np.lexsort((told.seeds, rows))
     return Draft(
         pd.DataFrame(frame),
