@@ -12,6 +12,7 @@ from nascore.strategies.gbdt_nas import GbdtNas
 from nascore.strategies.gdas import Gdas
 from nascore.strategies.local_search import LocalSearch
 from nascore.strategies.nsga2 import Nsga2
+from nascore.strategies.predictor_search import PredictorSearch
 from nascore.strategies.proxy_assisted import ProxyAssisted
 from nascore.strategies.random_search import RandomSearch
 from nascore.strategies.regularized_evolution import RegularizedEvolution
@@ -28,6 +29,7 @@ STRATEGIES: dict[str, type[Any]] = {
     "exhaustive": Exhaustive,
     "gbdt_nas": GbdtNas,
     "robot": Robot,
+    "predictor_search": PredictorSearch,
     "proxy_assisted": ProxyAssisted,
     "darts": Darts,
     "darts_pt": DartsPt,
