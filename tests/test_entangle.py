@@ -16,6 +16,7 @@ from nascore.entangle import (
     LayerNorm,
     Linear,
     Norm,
+    Widths,
     add,
     axis,
     cover,
@@ -235,3 +236,42 @@ def test_depths_are_mixed_with_narrow_maps_in_the_first_channels() -> None:
 
 def test_rings_are_centered() -> None:
     assert rings(3).tolist() == [[2, 2, 2], [2, 0, 2], [2, 2, 2]]
+
+
+def test_one_option_is_hard_only_with_weight_one() -> None:
+    assert is_hard(Gate((1,), torch.ones(1)))
+    assert not is_hard(Gate((1,), torch.tensor([0.5])))
+    conv, x = made(Conv, 3, 6, 3), draw(2, 3, 5, 5)
+    half = conv(x, axis(Gate((2,), torch.tensor([0.5])), WIDTHS))
+    torch.testing.assert_close(half, 0.5 * conv(x))
+
+
+def test_separate_widths_are_weighed_and_narrow_ones_stand_first() -> None:
+    ops = {i: made(nn.Conv2d, 3, w, 1) for i, w in enumerate(WIDTHS)}
+    x, gate = draw(2, 3, 4, 4), Gate((0, 2), torch.tensor([0.25, 0.75]))
+    mixed = Widths("width", ops)(x, gate)
+    torch.testing.assert_close(mixed, 0.25 * pad(ops[0](x), 6) + 0.75 * ops[2](x))
+    with pytest.raises(BadInput, match="width: option 3 is not part of this supernet"):
+        Widths("width", ops)(x, Gate((3,), torch.ones(1)))
+
+
+def test_what_a_head_without_weight_has_seen_does_not_reach_the_others() -> None:
+    wide, narrow = made(Attention, 8, 2, nested=True), Attention(4, 2)
+    for name, p in narrow.named_parameters():
+        p.data.copy_(wide.get_parameter(name)[:4, :4])
+    x = draw(2, 5, 8)
+    x[..., 4:] = 0  # as a norm leaves channels that no weight covers
+    soft = wide(x, Axis((4, 8), torch.tensor([1.0, 0.0])))
+    torch.testing.assert_close(soft[..., :4], narrow(x[..., :4]))
+    torch.testing.assert_close(soft[..., 4:], torch.zeros(2, 5, 4))
+
+
+def test_heads_are_weighed_before_and_behind_the_output_layer() -> None:
+    """By hand: values times the cover of their head, and the output times that of its channels."""
+    layer, x, p = made(Attention, 4, 2, nested=True), draw(2, 5, 4), torch.tensor([0.4, 0.6])
+    sizes = Axis((2, 4), p)
+    cover_ = torch.tensor([1.0, 1.0, 0.6, 0.6])
+    q, k, v = (m(x).unflatten(2, (2, 2)).transpose(1, 2) for m in (layer.query, layer.key, layer.value))
+    seen = (q @ k.transpose(2, 3) / 2**0.5).softmax(-1) @ v
+    expected = layer.out(seen.transpose(1, 2).flatten(2) * cover_) * cover_
+    torch.testing.assert_close(layer(x, sizes), expected)

@@ -11,8 +11,9 @@ from nascore.errors import BadInput
 from nascore.gates import Gate, Softmax, one_hot, only
 from nascore.ops import init_weights
 from nascore.space import restrict, sample, tuples
+from nascore.spaces.cell_net import CellSupernet
 from nascore.spaces.nasbench201 import Nasbench201
-from nascore.supernet import digest, inherit, recalibrate, through
+from nascore.supernet import Joint, digest, inherit, recalibrate, through
 from nascore.task import Batch, Shape
 
 SPACE = Nasbench201(cells=1, channels=4, stages=2, stem_stride=2)
@@ -60,7 +61,7 @@ def test_gradients_reach_the_listed_options_only() -> None:
 
 
 def test_a_mixture_is_the_weighted_sum_of_outputs() -> None:
-    net = supernet().eval()
+    net = CellSupernet(SPACE.cell, SHAPE, "separate", SPACE.choices(), fused=False).eval()
     # one live edge in one cell each: the cell's output is what that edge gives
     arch, blocks = (0, 0, 0, 1, 0, 0), "net.blocks.0.edges.edge_3_0"
     mixed = {**one_hot(SPACE, arch), "edge_3_0": Gate((1, 3), torch.tensor([0.25, 0.75]))}
@@ -154,3 +155,38 @@ def test_weights_start_with_the_documented_variance() -> None:
     assert net[0].weight.std().item() == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.03)
     assert net[1].weight.std().item() == pytest.approx((1 / 400) ** 0.5, rel=0.03)
     assert not net[0].bias.any()
+
+
+def test_recalibration_forgets_what_was_seen_before() -> None:
+    net, seen = nn.Sequential(nn.BatchNorm2d(1)), IMAGES + 3
+    for _ in range(5):
+        net(100 * IMAGES - 50)
+    fresh = recalibrate(net, [batch(seen)])
+    norm = fresh[0]
+    torch.testing.assert_close(norm.running_mean, seen.mean((0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, seen.var((0, 2, 3)))
+
+
+def test_what_several_choices_decide_is_weighed_by_the_product_of_their_weights() -> None:
+    pairs = {(i, j): nn.Identity() for i in (0, 1) for j in (0, 2)}
+    joint = Joint(("a", "b"), pairs)
+    gates = {"a": Gate((0, 1), torch.tensor([0.25, 0.75])), "b": Gate((0, 2), torch.tensor([0.1, 0.9]))}
+    found = {options: float(weight) for options, weight, _ in joint.taken(gates)}
+    assert found == pytest.approx({(0, 0): 0.025, (0, 2): 0.225, (1, 0): 0.075, (1, 2): 0.675})
+    with pytest.raises(BadInput, match="options a 0, b 1 are not part of this supernet"):
+        joint.taken({"a": Gate((0,), torch.ones(1)), "b": Gate((1,), torch.ones(1))})
+
+
+def test_an_option_owns_the_combinations_that_it_is_part_of() -> None:
+    pairs = {(i, j): nn.Linear(1, 1) for i in (0, 1) for j in (0, 2)}
+    joint = Joint(("a", "b"), pairs)
+    assert joint.owned("a", 1) == [pairs[1, 0], pairs[1, 2]]
+    assert joint.owned("b", 2) == [pairs[0, 2], pairs[1, 2]]
+    assert len(joint.owned("a", None)) == 4
+    assert joint.owned("c", 0) == []
+
+
+def test_a_digest_is_of_names_too() -> None:
+    one, other = nn.ModuleDict({"a": nn.Linear(2, 2)}), nn.ModuleDict({"b": nn.Linear(2, 2)})
+    other["b"].load_state_dict(one["a"].state_dict())
+    assert digest(one) != digest(other)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from nascore.entangle import cover
 from nascore.errors import BadInput
 from nascore.gates import Gate, Softmax, one_hot
 from nascore.space import restrict, sample, size, tuples
@@ -104,6 +105,18 @@ def test_the_stem_superposes_the_slices_of_all_widths() -> None:
     (mixed,), (full,) = seen.values(), whole.values()
     slices = [torch.cat([full[:, :w], torch.zeros_like(full[:, w:])], 1) for w in WIDTHS]
     torch.testing.assert_close(mixed, sum(q * y for q, y in zip(p, slices, strict=True)))
+
+
+def test_the_last_norm_weighs_what_the_head_reads() -> None:
+    net, p = supernet("entangled").eval(), torch.linspace(1, 8, 8).softmax(0)
+    gates = soft((1, 2, 3, 4, 7), {"cell3.channels": p})
+    _, seen = through(net.at(gates), IMAGES, "net.places.4.body.*")
+    cell, norm = seen["net.places.4.body.5"], net.places[4].body["6"]
+    weighed = cover(Gate(tuple(range(8)), p), WIDTHS, 64)[:, None, None]
+    expected = torch.nn.functional.batch_norm(
+        cell, norm.running_mean, norm.running_var, norm.weight, norm.bias
+    )
+    torch.testing.assert_close(seen["net.places.4.body.6"], expected * weighed)
 
 
 def test_separate_widths_of_the_last_cell_mix_their_logits() -> None:
