@@ -45,6 +45,7 @@ def cell(
     picked: str | None = None,
     label: str = "cell",
     bare: bool = False,
+    whole: int = 0,
 ) -> Scene:
     """Scene of one cell: tracks if its edges carry operations, cards in columns if its nodes do.
 
@@ -57,6 +58,7 @@ def cell(
         picked: id of the picked edge or node, see `edge_id` and `node_id`.
         label: spoken name of the drawing.
         bare: no words, for small drawings side by side.
+        whole: in the cost view, the cost of which each part has its share; 0 for that of the cell.
     """
     if not graph.nodes:
         return finish([text(90, 20, "no nodes", "label faint")], 180, 40, label)
@@ -64,7 +66,7 @@ def cell(
     if compare is not None:
         boxes, lines = _difference(boxes, lines, *_parts(compare))
     elif mode == "cost":
-        boxes, lines = _costs(graph, boxes, lines, metric)
+        boxes, lines = _costs(graph, boxes, lines, metric, whole)
     boxes = [replace(box, picked=box.id == picked) for box in boxes]
     lines = [replace(line, picked=line.id == picked) for line in lines]
     on_nodes = any(box.op for box in boxes) and all(line.op in ("", "concat") for line in lines)
@@ -144,10 +146,12 @@ def _changed(part: Part, before: Part | None) -> Part:
     return replace(part, was=before.op, state="same" if same else "changed")
 
 
-def _costs(graph: Graph, boxes: list[Box], lines: list[Line], metric: str) -> tuple[list[Box], list[Line]]:
-    """Each part's share of the cell's whole cost."""
+def _costs(
+    graph: Graph, boxes: list[Box], lines: list[Line], metric: str, whole: int
+) -> tuple[list[Box], list[Line]]:
+    """Each part's share of the whole cost."""
     nodes, edges = ([getattr(part, metric) for part in parts] for parts in (graph.nodes, graph.edges))
-    whole = max(sum(nodes) + sum(edges), 1)
+    whole = whole or max(sum(nodes) + sum(edges), 1)
     boxes = [
         replace(box, share=cost / whole, cost=compact(cost) if cost and box.op else "")
         for box, cost in zip(boxes, nodes, strict=True)
