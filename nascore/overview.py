@@ -125,7 +125,7 @@ def parts_of(space: Space) -> tuple[Space, ...]:
 
 def _together(first: Overview, later: Sequence[Space], seed: int) -> Overview:
     """The overview of a product: what is added changes neither costs nor which networks are valid."""
-    times, rng = math.prod(size(p) for p in later), np.random.default_rng(seed)
+    times, rng = math.prod(size(p) for p in later), np.random.default_rng((seed, 1))
     rows = [tuples(sample(p, len(first.samples), rng)) for p in later]
     drawn = zip(first.samples, *rows, strict=True)
     return replace(

@@ -64,7 +64,7 @@ def part(name: str, document: Document) -> None:
         if prices := space.priced():
             more = f"A search can also mind {' and '.join(words.metric_title(m).lower() for m in prices)}."
             st.markdown(f":small[:gray[{plain(more, 200)}]]")
-    with st.container(gap="xsmall", key=f"build-part-{name}"):
+    with st.container(horizontal=True, gap="small", key=f"build-part-{name}"):
         for f in knobs(cls):
             if buildforms.is_plain(hints[f.name]):
                 buildforms.widget(f, hints[f.name], document["knobs"].get(f.name), name)

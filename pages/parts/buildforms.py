@@ -152,7 +152,7 @@ def widget(f: Field[Any], hint: Any, value: Any, part: str = "") -> None:
         on = buildstate.controlled(key, len(value) == 2)
         st.toggle("A reducing cell of its own", key=on, **more)
     elif options and typing.get_origin(hint) is tuple:
-        st.multiselect(label, options, key=buildstate.controlled(key, list(value or ())), width=300, **more)
+        st.multiselect(label, options, key=buildstate.controlled(key, list(value or ())), width=250, **more)
     elif options:
         st.selectbox(
             label,
@@ -177,7 +177,7 @@ def widget(f: Field[Any], hint: Any, value: Any, part: str = "") -> None:
         )
     elif typing.get_origin(hint) is tuple:
         text = ", ".join(str(v) for v in value or ())
-        st.text_input(label, key=buildstate.controlled(key, text), width=190, **more)
+        st.text_input(label, key=buildstate.controlled(key, text), width=118 if part else 190, **more)
 
 
 JOINED = {"combine": "Join what arrives"}

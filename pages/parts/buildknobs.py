@@ -10,7 +10,7 @@ from nascore.overview import Overview
 from nascore.space import Arch, Choice, Space, array, settle, tuples
 from nascore.task import Shape
 from nascore.view import scene
-from nascore.view.tokens import LIVE
+from nascore.view.tokens import LIVE, op_label
 from pages.parts import arch, builddoc, forms
 from pages.parts.builddoc import Document
 from pages.parts.buildview import refused
@@ -67,5 +67,5 @@ def listed(space: Space) -> pd.DataFrame:
 
 
 def _said(choice: Choice) -> str:
-    values = list(map(str, builddoc.values_of(choice)))
+    values = [op_label(v) if isinstance(v, str) else str(v) for v in builddoc.values_of(choice)]
     return ", ".join(values if len(values) <= 12 else [*values[:5], "...", *values[-3:]])

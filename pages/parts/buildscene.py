@@ -9,15 +9,17 @@ from nascore.graph import Edge, Graph, Node, live_edges
 from nascore.view import scene
 from nascore.view.marks import Scene
 from nascore.view.tokens import LIVE, OPS, op_key, op_label
+from nascore.view.words import GAP
 from pages.parts import buildedit
 from pages.parts.builddoc import Document
 
 OFFICIAL = ("nor_conv_1x1", "nor_conv_3x3", "max_pool_3x3")  # keep the short name
 DIGITS = 15  # a count with more digits is written as a power of ten
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def big(n: int) -> str:
-    """A count of any size: `15,625`, or `2.5 x 10^31`."""
+    """A count of any size: `15,625`, or `2.5 × 10³¹`."""
     text = str(n) if n < 10**4000 else ""
     if text and len(text) <= DIGITS:
         return f"{n:,}"
@@ -26,7 +28,7 @@ def big(n: int) -> str:
         power += 1
     head = (n // 10 ** (power - 3) + 5) // 10
     head, power = (head // 10, power + 1) if head == 1000 else (head, power)
-    return f"{head // 100}.{head % 100:02d} x 10^{power}"
+    return f"{head // 100}.{head % 100:02d}{GAP}×{GAP}10{str(power).translate(RAISED)}"
 
 
 def cell(document: Document, picked: str | None, label: str) -> Scene:

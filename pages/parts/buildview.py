@@ -144,17 +144,17 @@ def samples(space: Space, shape: Shape, found: Overview, seed: int) -> None:
                 on_click=lambda: st.session_state.update(build_seed=seed + 1),
             )
         st.markdown(f":small[:gray[{plain(space.sampling(), 400)}]]")
-    most = skyline.widest(graphs)
+    drawn = pictures(graphs, [key(space, a) for a in found.samples])
     sides = st.columns(max(len(found.samples), 1), gap="small")
     for i, (side, arch, network) in enumerate(zip(sides, found.samples, graphs, strict=False)):
         with side, st.container(border=True, gap="xsmall", height="stretch", key=f"build-sample-{i}"):
-            sample(space, arch, network, most, i)
+            graph(drawn[i], key=f"build_sample_{i}", height=110)
+            sample(space, arch, network)
     legend(graphs, bool(bars))
 
 
-def sample(space: Space, arch: Arch, network: Graph, most: int, i: int) -> None:
-    """One architecture: small, with its costs, what is added to it, and the way to its page."""
-    graph(pictured(network, key(space, arch), most), key=f"build_sample_{i}", height=110)
+def sample(space: Space, arch: Arch, network: Graph) -> None:
+    """Of one architecture its costs, what is added to it, and the way to its page."""
     told = [f"{words.compact(network.params)} params", words.compact(network.flops, "multiply-adds")]
     st.markdown("  \n".join(f":small[:gray[{plain(c, 200)}]]" for c in (*told, *besides(space, arch))))
     if len(text := dumps(arch_to_json(space, arch))) <= MAX_TEXT:
@@ -170,14 +170,21 @@ def besides(space: Space, arch: Arch) -> list[str]:
     return [f"{name}: {part.text(own) or 'nothing to choose'}" for name, part, own in rows]
 
 
-def pictured(network: Graph, name: str, most: int) -> dict[str, Any]:
-    """Bars for a chain, the cell without words where there is one, else the strip of blocks."""
-    label = f"architecture {name}"
-    if skyline.layers(network):
-        return skyline.draw(network, LIVE, label=label, most=most)
-    if network.edges:
-        return scene.cell(network, LIVE, bare=True, label=label)
-    return scene.macro(network, LIVE, label=label)
+def pictures(graphs: Sequence[Graph], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Small drawings side by side: bars of one scale for chains, cells without words, or strips of blocks."""
+    most, out = skyline.widest(graphs), []
+    for network, name in zip(graphs, names, strict=True):
+        label = f"architecture {name}"
+        if skyline.layers(network):
+            out.append(skyline.draw(network, LIVE, label=label, most=most))
+        elif network.edges:
+            out.append(scene.cell(network, LIVE, bare=True, label=label))
+        else:
+            out.append(scene.macro(network, LIVE, label=label))
+    if all(skyline.layers(g) for g in graphs):
+        wide = max(s["w"] for s in out)
+        out = [{**s, "w": wide} for s in out]
+    return out
 
 
 def legend(graphs: Sequence[Graph], bars: bool) -> None:
