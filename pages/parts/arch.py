@@ -12,7 +12,7 @@ import streamlit as st
 from nascore import space as spaces
 from nascore.codec import arch_from_json, build, dumps, from_json, loads, to_json
 from nascore.errors import BadInput
-from nascore.graph import Graph
+from nascore.graph import Edge, Graph
 from nascore.kinds import knobs
 from nascore.space import Arch, Space
 from nascore.tables import entry, name_of, table
@@ -161,8 +161,13 @@ def edge_names(graph: Graph) -> dict[str, str]:
     return {e.choice: f"{e.source} to {e.target}" for e in graph.edges if e.choice}
 
 
+def worked(graph: Graph) -> list[Edge]:
+    """Edges that do something; not those that only lead to an output that puts its inputs side by side."""
+    return [e for e in graph.edges if e.op not in ("", "concat")]
+
+
 def edge_table(graph: Graph, options: Mapping[str, str]) -> pd.DataFrame:
-    """A row an edge: where, operation, params, multiply-adds."""
+    """A row an edge with an operation: where, which, params, multiply-adds."""
     rows = [
         {
             "edge": f"{e.source} to {e.target}",
@@ -170,13 +175,13 @@ def edge_table(graph: Graph, options: Mapping[str, str]) -> pd.DataFrame:
             "params": e.params,
             "flops": e.flops,
         }
-        for e in graph.edges
+        for e in worked(graph)
     ]
     return pd.DataFrame(rows)
 
 
 def around(look: Look, tried: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """The archs one change away: key, edge, choice, op, exact costs, metrics of those that were tried.
+    """The archs one change away: key, address, edge, choice, op, exact costs, metrics of those tried.
 
     Args:
         look: the arch in the middle.
@@ -185,14 +190,15 @@ def around(look: Look, tried: Mapping[str, Mapping[str, float]]) -> pd.DataFrame
     near = spaces.neighbors(look.space, look.arch)
     if not near:
         return pd.DataFrame()
-    where = edge_names(look.graph)
+    where, short = edge_names(look.graph), spaces.size(look.space) <= spaces.ENUMERABLE
     costs = look.space.costs(spaces.array([a for _, a in near], look.space), look.shape)
     rows = []
     for i, (choice, arch) in enumerate(near):
         key = spaces.key(look.space, arch)
         known = {m: v for m, v in tried.get(key, {}).items() if m not in costs}
         op = str(spaces.describe(look.space, arch)[choice])
-        base = {"key": key, "choice": choice, "edge": where.get(choice, choice), "op": op}
+        way = key if short else dumps(spaces.describe(look.space, arch))
+        base = {"key": key, "address": way, "choice": choice, "edge": where.get(choice, choice), "op": op}
         rows.append({**base, **{m: float(v[i]) for m, v in costs.items()}, **known})
     return pd.DataFrame(rows)
 

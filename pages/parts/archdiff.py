@@ -1,4 +1,7 @@
-"""Two architectures side by side: what differs in the cell, the network, the numbers and the source."""
+"""Two architectures side by side: what differs in the cell, the network, the numbers and the source.
+
+They may be of two spaces: `with_space` in the address names the other one's, or its file does.
+"""
 
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 # (the types that pandas gives its selections are unions of all that they could be)
@@ -11,20 +14,23 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from nascore.codec import arch_to_json, dumps
 from nascore.errors import AppError, BadInput
 from nascore.graph import Graph
-from nascore.view import axes, pieces, scene, words
+from nascore.space import Space
+from nascore.view import pieces, rows
 from nascore.view.tokens import LIVE
-from pages.parts import arch, archfiles, archgraph, archview, bencharch, errors, links, show, stores, tables
+from pages.parts import arch, archfiles, archgraph, archrows, errors, links, opening, show
 from pages.parts.arch import Look
 from pages.parts.graph import graph
 
 HOW = (
     "The left side is the one you compare with, the right side this one. Orange with an arrow has changed, "
     "green with a plus is only here, red with a minus is only there; what is equal is pale. Differences are "
-    "this one minus the other."
+    "this one minus the other. Architectures of two spaces have no edges in common, so their cells are only "
+    "drawn side by side."
 )
-FEW = 8  # neighbors that are offered
+FEW = 8  # edges of a drawing that needs no more than its height
 
 
 def panel(look: Look, graph_: Graph, near: pd.DataFrame) -> None:
@@ -40,40 +46,66 @@ def panel(look: Look, graph_: Graph, near: pd.DataFrame) -> None:
         if other is None:
             return
         _between(look, other)
-        _cells(graph_, other.graph)
-        _numbers(look, other)
+        _cells(look, other, graph_)
+        archrows.panel(look, other)
         _more(look, other)
 
 
 def _other(look: Look) -> Look | None:
-    """The arch that the address compares with.
+    """The arch that the address compares with, of the same space or another; costs are of the same input.
 
     Raises:
-        BadInput: it is none of this space.
+        BadInput: it is none.
     """
     asked = st.query_params.get("with", "").strip()
     if not asked:
         return None
-    space, found = arch.read(look.space, asked)
-    if space != look.space:
-        raise BadInput("with: this architecture is of another space; only those of one space are compared")
+    space, found = opening.read(_space(look), asked, st.query_params.get("run", ""))
     if why := space.invalid(found):
         raise BadInput(f"with: {why}")
-    return look.at(found)
+    space, name = arch.unwrapped(space)
+    return Look(space, name, look.shape, look.data, found)
+
+
+def _space(look: Look) -> Space:
+    """The space that a text to compare with is read in: this one, or that of the address as it comes.
+
+    Raises:
+        BadInput: no such space.
+    """
+    name = st.query_params.get("with_space", look.name)
+    return look.space if name == look.name else arch.from_address({"space": name})
+
+
+def _alike(look: Look, other: Look) -> bool:
+    """Whether both have the same choices, so that edges of one can be found in the other."""
+    return look.space.choices() == other.space.choices()
 
 
 def _chooser(look: Look, near: pd.DataFrame) -> None:
+    names = list(dict.fromkeys([look.name, *arch.space_names()]))
+    said = st.query_params.get("with_space", look.name)
+    st.session_state["with_space"] = said if said in names else look.name
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Compare with one of",
+            names,
+            key="with_space",
+            format_func=arch.named,
+            on_change=_moved,
+            width=170,
+        )
         st.text_input(
-            "Compare with",
+            "Architecture",
             key="with_text",
             on_change=_typed,
-            placeholder="a key, an official string, or JSON of its choices",
+            placeholder="a key, an official string, JSON of its choices, or a saved file",
         )
-        options = [str(k) for k in near["key"]] if len(near) else []
-        if options:
-            names = {
-                str(r["key"]): f"{r['edge']}: {arch.option_label(r['op'])}" for r in near.to_dict("records")
+        options = [str(k) for k in near["address"]] if len(near) else []
+        if options and st.session_state["with_space"] == look.name:
+            told = {
+                str(r["address"]): f"{r['edge']}: {arch.option_label(r['op'])}"
+                for r in near.to_dict("records")
             }
             st.selectbox(
                 "or one change away",
@@ -81,15 +113,21 @@ def _chooser(look: Look, near: pd.DataFrame) -> None:
                 index=None,
                 key="with_near",
                 on_change=_taken,
-                format_func=lambda k: names[k],
+                format_func=lambda k: told[k],
                 placeholder=f"{len(options)} neighbors",
-                width=230,
+                width=200,
             )
         st.button("Random", icon=":material/casino:", key="with_random", on_click=_random, args=(look,))
         if "with" in st.query_params:
             st.button(
                 "Stop comparing", icon=":material/close:", key="with_stop", on_click=_stop, type="tertiary"
             )
+
+
+def _moved() -> None:
+    """Another space: what was compared with is none of it."""
+    st.query_params["with_space"] = st.session_state["with_space"]
+    _stop()
 
 
 def _typed() -> None:
@@ -105,7 +143,8 @@ def _taken() -> None:
 
 
 def _random(look: Look) -> None:
-    st.query_params["with"] = arch.address(look.space, arch.drawn(look.space))
+    space = _space(look)
+    st.query_params["with"] = arch.address(space, arch.drawn(space))
 
 
 def _stop() -> None:
@@ -114,132 +153,43 @@ def _stop() -> None:
 
 def _between(look: Look, other: Look) -> None:
     """What changed, in words, and the way to the other one."""
-    kept = {n: st.query_params[n] for n in ("space", "run", "task") if n in st.query_params}
-    said = arch.difference(look.space, other.arch, look.arch)
-    same = look.space.canonical(look.arch) == look.space.canonical(other.arch)
+    alike = _alike(look, other)
+    if look.space == other.space:
+        kept = {n: st.query_params[n] for n in ("space", "run", "task") if n in st.query_params}
+        back = arch.address(look.space, look.arch)
+    else:
+        task = {n: st.query_params[n] for n in ("task",) if n in st.query_params}
+        kept = {**task, **arch.as_address(other.space, other.name)}
+        back = dumps(arch_to_json(look.space, look.arch))
+    said = arch.difference(look.space, other.arch, look.arch) if alike else ""
+    if look.space != other.space:
+        told = f"{arch.described(other.space, other.name)} against {arch.described(look.space, look.name)}"
+        said = f"{told}: {said}" if said else told
     with st.container(horizontal=True, vertical_alignment="center"):
-        links.link(
-            links.ARCHITECTURE,
-            f"{other.key}",
-            "swap_horiz",
-            **{
-                **kept,
-                "arch": arch.address(look.space, other.arch),
-                "with": arch.address(look.space, look.arch),
-            },
-        )
+        way = {**kept, "arch": arch.address(other.space, other.arch), "with": back}
+        links.link(links.ARCHITECTURE, f"{other.key}", "swap_horiz", **way)
         st.markdown(f":gray[{show.plain(said, 300)}]")
+    same = look.space == other.space and look.space.canonical(look.arch) == look.space.canonical(other.arch)
     if same and look.arch != other.arch:
         st.markdown(":blue-badge[:material/equal: the same network, written in another way]")
 
 
-def _cells(now: Graph, was: Graph) -> None:
+def _cells(look: Look, other: Look, now: Graph) -> None:
+    """Both cells; what differs is marked where edges of one can be found in the other."""
+    was = other.graph
     if not (now.nodes and was.nodes):
         return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.markdown("**The other one**")
-        drawing = scene.cell(was, LIVE, compare=now, label="Cell of the other one, against this one")
-        graph(drawing, key="diff-was", height=280)
-    with right:
-        st.markdown("**This one**")
-        graph(
-            scene.cell(now, LIVE, compare=was, label="Cell of this one, against the other"),
-            key="diff-now",
-            height=280,
-        )
-
-
-def _numbers(look: Look, other: Look) -> None:
-    """All that is known of both, with differences and protocols."""
-    rows = [*_counted(look, other), *_tried(look, other), *_tabled(look, other)]
-    frame = pd.DataFrame(rows, columns=["metric", "other", "here", "difference", "protocol"])
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height=min(tables.height(len(frame)), 360),
-        key="diff_numbers",
-        alt="Metrics of both architectures, their difference and protocol",
-        column_config={
-            "metric": st.column_config.TextColumn("Metric", width=190, pinned=True),
-            "other": st.column_config.TextColumn("The other one", width=120),
-            "here": st.column_config.TextColumn("This one", width=120),
-            "difference": st.column_config.TextColumn("Difference", width=170),
-            "protocol": st.column_config.TextColumn("Protocol", width=330),
-        },
-    )
-    if len(rows) == 2:
-        st.markdown(":small[:gray[No run and no table knows both, so only exact costs are compared.]]")
-
-
-Row = tuple[str, str, str, str, str]
-
-
-def _counted(look: Look, other: Look) -> list[Row]:
-    here, there = look.graph, other.graph
-    return [
-        _row(words.metric_title(m), m, float(getattr(there, m)), float(getattr(here, m)), look.counted)
-        for m in ("params", "flops")
-    ]
-
-
-def _row(title: str, metric: str, there: float, here: float, protocol: str) -> Row:
-    return (
-        title,
-        words.metric(metric, there),
-        words.metric(metric, here),
-        change(metric, there, here),
-        protocol,
-    )
-
-
-def change(metric: str, there: float, here: float) -> str:
-    """How two values differ: in points for percents, else with the ratio."""
-    gap = here - there
-    if stores.is_percent(metric):
-        return words.points(gap)
-    if gap == 0:
-        return "none"
-    sign = "+" if gap > 0 else "-"
-    size = words.metric(metric, abs(gap)).replace(f"{words.GAP}multiply-adds", "")
-    return f"{sign}{size}" + (f" · {here / there:.2f} times" if there > 0 and here > 0 else "")
-
-
-def _tried(look: Look, other: Look) -> list[Row]:
-    """Metrics of runs that tried both."""
-    theirs = {s.run: h for s, h in archview.safe_tries(other) if not h["failed"]}
-    rows: list[Row] = []
-    for summary, hit in archview.safe_tries(look):
-        if hit["failed"] or summary.run not in theirs:
-            continue
-        told = stores.protocol(summary)
-        there = theirs[summary.run]["metrics"]
-        rows += [
-            _row(words.metric_title(m), m, float(there[m]), float(v), told)
-            for m, v in hit["metrics"].items()
-            if there.get(m) is not None and v is not None and m not in ("params", "flops")
-        ]
-    return rows
-
-
-def _tabled(look: Look, other: Look) -> list[Row]:
-    """Metrics of tables that know both."""
-    theirs = {t.name: row for t, row in bencharch.known(other)}
-    rows: list[Row] = []
-    for table, row in bencharch.known(look):
-        if table.name not in theirs:
-            continue
-        for name, column in table.columns.items():
-            values = table.values(name)
-            there, here = float(values[theirs[table.name]]), float(values[row])
-            if there != there or here != here:
-                continue
-            gap = words.points(here - there) if column.unit == "%" else change(name, there, here)
-            told = axes.protocol(column) or table.name
-            rows.append(
-                (axes.label(column), axes.amount(column, there), axes.amount(column, here), gap, told)
+    alike = _alike(look, other)
+    sides = ((other, was, now, "was", "other"), (look, now, was, "now", "this"))
+    for column, (one, mine, theirs, key, which) in zip(st.columns(2, gap="medium"), sides, strict=True):
+        with column:
+            of = "" if look.space == other.space else f" · {show.plain(arch.named(one.name))}"
+            st.markdown(f"**The other one**{of}" if which == "other" else f"**This one**{of}")
+            label = f"Cell of {which} one" + (
+                ", against the other" if alike else f", {len(mine.edges)} edges"
             )
-    return rows
+            drawing = rows.cell(mine, LIVE, across=3, compare=theirs if alike else None, label=label)
+            graph(drawing, key=f"diff-{key}", height=max(280, drawing["h"] if len(mine.edges) > FEW else 0))
 
 
 def _more(look: Look, other: Look) -> None:

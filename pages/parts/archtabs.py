@@ -46,7 +46,8 @@ def neighbors(
             select="rerun",
         )
         if hit := show.clicked(event):
-            links.go(links.ARCHITECTURE, **{**query, "arch": hit})
+            ways = dict(zip(near["key"], near["address"], strict=True))
+            links.go(links.ARCHITECTURE, **{**query, "arch": ways.get(hit, hit)})
         if known and source is not None and metric == "error":
             st.markdown(show.chip(f"{near['error'].notna().sum()} of {len(near)} tried"))
             st.markdown(show.chip(stores.protocol(source)))
@@ -102,7 +103,7 @@ def _near_table(look: Look, near: pd.DataFrame, t: Tokens, known: bool, query: A
         },
     )
     if rows := event["selection"]["rows"]:
-        links.go(links.ARCHITECTURE, **{**query, "arch": str(near["key"].iloc[rows[0]])})
+        links.go(links.ARCHITECTURE, **{**query, "arch": str(near["address"].iloc[rows[0]])})
 
 
 def judgments(tries: list[Hit]) -> None:
@@ -168,7 +169,7 @@ def equal(look: Look, query: dict[str, str], known: bencharch.Known) -> None:
             links.ARCHITECTURE,
             f"The simplest of its class: {spaces.key(look.space, canonical)}",
             "compress",
-            **{**query, "arch": spaces.key(look.space, canonical)},
+            **{**query, "arch": arch.address(look.space, canonical)},
         )
     if spaces.size(look.space) > spaces.ENUMERABLE:
         st.markdown(":gray[This space is too large to list the others.]")

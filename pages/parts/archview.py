@@ -14,13 +14,14 @@ import streamlit as st
 from nascore.errors import AppError
 from nascore.graph import Edge, Graph
 from nascore.runs.state import Summary
-from nascore.view import scene, words
+from nascore.view import rows, scene, words
 from nascore.view.tokens import LIVE, Tokens, op_label
 from pages.parts import arch, bencharch, links, show, stores, tables
 from pages.parts.arch import Look
 from pages.parts.graph import graph
 
 Hit = tuple[Summary, dict[str, Any]]
+FEW, FEWER = 9, 4  # rows of the table of edges that are seen at once, and beside a picked one
 
 
 def numbers(look: Look, tries: list[Hit], cell: Graph, known: bencharch.Known) -> None:
@@ -67,10 +68,32 @@ def _judged(tries: list[Hit]) -> None:
 
 
 def cell(look: Look, graph_: Graph, near: pd.DataFrame, query: dict[str, str]) -> None:
-    """The cell, and beside it what each edge costs or what was picked."""
-    left, right = st.columns([1.75, 1], gap="medium")
+    """The cell, and beside it (below where it is wide) what each edge costs or what was picked."""
+    large = len(rows.pieces(graph_)) > 1
     picked = _picked()
-    with left, st.container(border=True, gap="xsmall", key="cell-card"):
+    edge = next((e for e in graph_.edges if scene.edge_id(e.source, e.target) == picked), None)
+    if large:
+        _drawing(graph_, picked)
+        if edge is None:
+            _edges(graph_, show.theme(), FEWER)
+            return
+        left, right = st.columns([1, 1.3], gap="medium")
+        with left:
+            _edge(look, edge, near, query)
+        with right:
+            _edges(graph_, show.theme(), FEW)
+        return
+    left, right = st.columns([1.75, 1], gap="medium")
+    with left:
+        _drawing(graph_, picked)
+    with right:
+        if edge is not None:
+            _edge(look, edge, near, query)
+        _edges(graph_, show.theme(), FEWER if edge is not None else FEW)
+
+
+def _drawing(graph_: Graph, picked: str | None) -> None:
+    with st.container(border=True, gap="xsmall", key="cell-card"):
         mode = st.segmented_control(
             "Drawing",
             ["Operations", "Cost"],
@@ -81,21 +104,20 @@ def cell(look: Look, graph_: Graph, near: pd.DataFrame, query: dict[str, str]) -
             label_visibility="collapsed",
         )
         said = ", ".join(f"{e.source} to {e.target} {op_label(e.op)}" for e in graph_.edges)
-        drawing = scene.cell(
-            graph_, LIVE, mode=str(mode or "Operations").lower(), picked=picked, label=f"Cell: {said}"
+        drawing = rows.cell(
+            graph_,
+            LIVE,
+            mode=str(mode or "Operations").lower(),
+            picked=picked,
+            label=f"Cell: {said}",
         )
-        graph(drawing, key="cell", height=320, pick=True)
+        graph(drawing, key="cell", height=max(320, drawing["h"]), pick=True)
         whole = words.compact(graph_.flops)
         note = {
-            "Operations": "Click a line for its operation and the four architectures that differ only there.",
+            "Operations": "Click a line for its operation and the architectures that differ only there.",
             "Cost": f"Multiply-adds over all cells, of {whole} in all; line width follows them.",
         }
         st.markdown(f":small[:gray[{note[str(mode or 'Operations')]}]]")
-    with right:
-        edge = next((e for e in graph_.edges if scene.edge_id(e.source, e.target) == picked), None)
-        if edge is not None:
-            _edge(look, edge, near, query)
-        _edges(graph_, show.theme(), brief=edge is not None)
 
 
 def _picked() -> str | None:
@@ -120,29 +142,31 @@ def _edge(look: Look, edge: Edge, near: pd.DataFrame, query: dict[str, str]) -> 
             tail = f" · {words.percent(error)} error" if error is not None and error == error else ""
             label = f"{op_label(row['op'])} · {words.compact(row['params'])} params{tail}"
             links.link(
-                links.ARCHITECTURE, show.plain(label), "arrow_forward", **{**query, "arch": row["key"]}
+                links.ARCHITECTURE, show.plain(label), "arrow_forward", **{**query, "arch": row["address"]}
             )
 
 
-def _edges(graph_: Graph, t: Tokens, brief: bool) -> None:
-    """What each edge costs, as a table."""
+def _edges(graph_: Graph, t: Tokens, most: int) -> None:
+    """What each edge costs, as a table that shows `most` rows at once."""
     with st.container(gap="xsmall"):
         show.over(
             "Cost of each edge",
             "Parameters and multiply-adds of an edge, summed over all cells.",
             key="edges",
         )
-        labels = {e.op: op_label(e.op) for e in graph_.edges}
+        edges = arch.worked(graph_)
+        labels = {e.op: op_label(e.op) for e in edges}
         frame = arch.edge_table(graph_, labels)
+        wide = 60 if not len(frame) or frame["edge"].str.len().max() < 9 else 150
         st.dataframe(
             frame,
             hide_index=True,
             key="edge_costs",
-            height=tables.height(min(len(frame), 4) if brief else len(frame)),
+            height=tables.height(min(len(frame), most)),
             alt="Operation, parameters and multiply-adds of each edge",
             column_config={
-                "edge": st.column_config.TextColumn("Edge", width=60),
-                "op": tables.op_column("Operation", [e.op for e in graph_.edges], t),
+                "edge": st.column_config.TextColumn("Edge", width=wide),
+                "op": tables.op_column("Operation", [e.op for e in edges], t),
                 "params": st.column_config.NumberColumn("Params", format="compact", width=70),
                 "flops": st.column_config.NumberColumn("Multiply-adds", format="compact", width=90),
             },

@@ -7,15 +7,25 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from nascore.codec import arch_to_json, dumps, to_json
+from nascore.events import Life, Tried
 from nascore.graph import Piece
 from nascore.runs import exporting
 from nascore.runs.exporting import Made
-from nascore.space import key, neighbors, parse
+from nascore.runs.journal import Journal
+from nascore.runs.spec import open_spec
+from nascore.space import key, keys, neighbors, parse, sample, tuples
 from nascore.spaces.nasbench201 import Nasbench201
-from nascore.task import Shape
+from nascore.spaces.nats_size import NatsSize
+from nascore.spaces.pooling import Pooling
+from nascore.spaces.pruned_resnet import PrunedResnet
+from nascore.task import CIFAR, Shape
+from nascore.view import words
+from pages.parts import arch as arch_words
 from tests.pages.conftest import RUN, Open, asked, said, write_run
 
 SPACE = Nasbench201()
@@ -122,6 +132,88 @@ def test_a_neighbor_is_chosen_from_the_list(visit: Open) -> None:
     at = visit("architecture", arch=TEXT)
     at.selectbox(key="with_near").select(NEAR).run()
     assert asked(at, "with") == NEAR
+
+
+def test_architectures_of_two_spaces_stand_side_by_side(visit: Open) -> None:
+    at = visit("architecture", arch=TEXT, with_space="nats_size", **{"with": "8:8:40:32:40"})
+    assert not at.error
+    assert "NATS size against NAS-Bench-201" in said(at)
+    table = next(d.value for d in at.dataframe if "difference" in d.value).set_index("metric")
+    size = NatsSize()
+    there = size.graph(size.read("8:8:40:32:40") or (), CIFAR).params
+    gap = SPACE.graph(ARCH, CIFAR).params - there
+    assert table.loc["Parameters", "difference"].startswith(
+        ("+" if gap > 0 else "-") + words.compact(abs(gap))
+    )
+    assert "became" not in said(at)
+
+
+def test_a_saved_file_of_another_space_is_compared_with_its_own_knobs(visit: Open) -> None:
+    other = Nasbench201(cells=1, channels=4)
+    near = neighbors(SPACE, ARCH)[0][1]
+    at = visit("architecture", arch=TEXT, **{"with": dumps(arch_to_json(other, near))})
+    assert not at.error
+    assert "NAS-Bench-201 with cells 1, channels 4 against NAS-Bench-201" in said(at)
+    assert "became" in said(at), "the same choices, so edges can be compared"
+
+
+def test_the_source_of_two_spaces_is_compared(visit: Open, ready: list[str]) -> None:
+    at = visit("architecture", arch=TEXT, lines="true", with_space="nats_size", **{"with": "8:8:40:32:40"})
+    diff = next(c.value for c in at.code if c.language == "diff")
+    assert "-    arch = (0, 0, 4, 3, 4)" in diff
+    assert f"+    arch = {ARCH}" in diff
+
+
+def test_another_space_to_compare_with_takes_the_old_text_out(visit: Open) -> None:
+    at = visit("architecture", arch=TEXT, **{"with": NEAR})
+    at.selectbox(key="with_space").select("pooling").run()
+    assert "with" not in at.query_params
+    at.button(key="with_random").click().run()
+    assert asked(at, "with") in keys(Pooling())
+    assert not at.error
+    assert f"{arch_words.named('pooling')} against NAS-Bench-201" in said(at)
+
+
+def test_a_key_of_a_space_too_large_to_list_is_found_in_its_run(visit: Open, home: Path) -> None:
+    space = PrunedResnet(depth=14)
+    data = {**open_spec("quick").to_json(), "space": to_json(space)}
+    folder = home / "runs" / RUN
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(dumps(data))
+    archs = tuples(sample(space, 2, np.random.default_rng(0)))
+    journal = Journal(folder)
+    for event in (Life("Queued"), Life("Started"), *(Tried(a, {"error": 0.5}, "x", {}) for a in archs)):
+        journal.append(event)
+    a, b = (key(space, arch) for arch in archs)
+    at = visit("architecture", space="pruned_resnet", arch=a, run=RUN, **{"with": b})
+    assert not at.error
+    assert a in said(at)
+    assert "Compare with another" in said(at)
+    table = next(d.value for d in at.dataframe if "difference" in d.value)
+    assert "Validation error (%)" in table["metric"].tolist()
+    lost = visit("architecture", space="pruned_resnet", depth="14", arch="0" * 16)
+    assert "no architecture of this space has this key" in lost.error[0].value
+
+
+def test_neighbors_of_a_large_space_open_by_what_they_are(visit: Open) -> None:
+    space = PrunedResnet(depth=14)
+    arch = tuples(sample(space, 1, np.random.default_rng(0)))[0]
+    at = visit("architecture", space="pruned_resnet", depth="14", arch=space.text(arch))
+    first = at.selectbox(key="with_near").options
+    assert len(first) == len(neighbors(space, arch))
+    at.selectbox(key="with_near").select_index(0).run()
+    assert asked(at, "with").startswith('{"stem.width"')
+    assert not at.error
+    at.button(key="random").click().run()
+    assert not at.error
+
+
+def test_a_random_one_of_a_chosen_space_opens(visit: Open) -> None:
+    at = visit("architecture")
+    at.selectbox(key="space").select("nats_size").run()
+    at.button(key="random").click().run()
+    assert not at.error
+    assert asked(at, "arch") in keys(NatsSize())
 
 
 @pytest.mark.parametrize("evil", ["<script>", "../../etc", "|none~0|", "x" * 3000, '{"choices": {"a": 1}}'])
