@@ -119,3 +119,13 @@ def test_three_architectures_have_no_correlation(home: Path, capsys: pytest.Capt
     write_small(home, n=3)
     said = refused(capsys, "rank", "small", "--by", "params")
     assert said.startswith("params: 3 architectures have both a score and a truth; 10 are the least")
+
+
+def test_a_predictor_is_asked_about_what_it_has_not_seen(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few, many = ask(capsys, "rank", "nasbench_digits", "--by", "ridge@20,ridge@200")["rows"]
+    assert (few["n"], many["n"]) == (5_044 - 20, 5_044 - 200)
+    assert few["kendall_high"] < many["kendall_low"]
+    assert many["seconds_from"] == "learning and asking, without the 200 trainings"
+    assert "too few to ask about" in refused(capsys, "rank", "nasbench_digits", "--by", "ridge@5040")

@@ -314,7 +314,8 @@ def _name_ends(
     for end, anchor, shift in ((0, "right", -9), (-1, "left", 9)):
         known = [n for n, r in ranks.items() if math.isfinite(list(r)[end])]
         spots = spread_out([math.log10(v) if log else v for n in known for v in [list(ranks[n])[end]]], gap)
-        for name, spot in zip(known, spots, strict=True):
+        up = max(0.0, (-0.05 if log else 0.5) - min(spots, default=0.0))  # outside the range nothing is drawn
+        for name, spot in zip(known, [s + up for s in spots], strict=True):
             fig.add_annotation(
                 x=0 if end == 0 else len(ranks[name]) - 1,
                 y=spot,

@@ -332,7 +332,7 @@ def rendered(a: Asked, answer: Answer) -> tuple[pd.DataFrame, dict[str, Any]]:
     order = [*ORDER, *(c for c in rows[0] if c not in ORDER)]
     frame = pd.DataFrame(rows, columns=order)
     return frame, {
-        "evaluator": st.column_config.TextColumn("Evaluator", pinned=True, width=185),
+        "evaluator": st.column_config.TextColumn("Evaluator", pinned=True, width=215),
         "tau": st.column_config.ProgressColumn(
             "Kendall tau-b", min_value=0, max_value=1, format="%.2f", width=130
         ),
