@@ -51,8 +51,8 @@ def scatter(asked: Asked) -> None:
         if tool == OPEN:
             hit = show.clicked(show.show(fig, KEPT[OPEN], alt, select="rerun"))
             before, st.session_state[CLICKED] = st.session_state.get(CLICKED), hit
-            if hit is not None and hit != before:  # the chart stays, and so does what was clicked in it
-                open_row(asked, int(float(hit)))
+            if hit is not None:
+                open_row(asked, int(float(hit)), again=hit == before)
         else:
             show.show(fig, CLOUD, alt, select=lambda: None, mode=("box",))
         in_sight(asked, KEPT[str(tool)])
@@ -170,12 +170,13 @@ def called(asked: Asked, row: int) -> str:
     return f"cell {benchdata.numbers(asked.table)[row]}"
 
 
-def open_row(asked: Asked, row: int) -> None:
-    """Opens an arch on its page; where its space is not known, rings it here."""
+def open_row(asked: Asked, row: int, *, again: bool) -> None:
+    """Opens an arch on its page; where its space is not known, rings it here, once: a chart keeps a click."""
     if where := benchdata.query(asked.table, row):
         links.go(links.ARCHITECTURE, **where)
-    benchask.put(pick=str(asked.table.frame["key"].iloc[row]))
-    st.rerun()
+    if not again:
+        benchask.put(pick=str(asked.table.frame["key"].iloc[row]))
+        st.rerun()
 
 
 def put_box(asked: Asked, box: Part) -> None:

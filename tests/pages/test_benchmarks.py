@@ -231,6 +231,21 @@ def test_a_click_on_a_dot_opens_its_architecture(visit: Open, home: Path) -> Non
     assert at.title[0].value == f"Architecture {best_key()}"
 
 
+def test_a_click_on_a_dot_of_unknown_space_rings_it_once(visit: Open, home: Path) -> None:
+    frame = pd.DataFrame({"key": ["a" * 16, "b" * 16], "text": "net", "a": [1.0, 2.0], "b": [2.0, 1.0]})
+    columns = [table.Column(m, m.upper(), "", "min") for m in "ab"]
+    table.write_table(table.Draft(frame, columns), "two", home)
+    at = visit("benchmarks", bench_tool="Click opens")
+    at.session_state["bench_cloud_open"] = {"selection": {"points": [{"customdata": {"0": 1, "1": 1}}]}}
+    at.run()
+    assert asked(at, "pick") == "b" * 16
+    del at.query_params["pick"]
+    at.session_state["bench_cloud_open"] = {"selection": {"points": [{"customdata": {"0": 1, "1": 1}}]}}
+    at.run()
+    assert "pick" not in at.query_params
+    assert not at.exception
+
+
 def test_a_changed_table_is_read_again(visit: Open, home: Path) -> None:
     write_small(home)
     at = visit("benchmarks")
