@@ -30,7 +30,7 @@ from nascore.runs.state import Follow, Summary, summaries
 from nascore.space import Space, array, describe, key, neighbors, parse, sample, size, tuples
 from nascore.tables import TABLES
 from nascore.task import CIFAR, Shape
-from nascore.verbs import calibrate, export, rank, table
+from nascore.verbs import calibrate, export, rank, study, table
 
 Document = dict[str, Any]
 KINDS = {
@@ -103,6 +103,7 @@ def parser() -> Parser:
     table.add(verbs, Parser)
     rank.add(verb)
     calibrate.add(verb)
+    study.add(verb)
     one = verb("sql", "a SELECT over runs, tried, metric, steps, notes and tables by name", do_sql)
     one.add_argument("query", metavar="SELECT")
     return top
@@ -125,6 +126,8 @@ def do_list(a: argparse.Namespace) -> Document:
         raise BadInput(f"kind: {a.kind[:40]!r} is none of {', '.join(KINDS)}")
     if plural == "tables":
         return documents.table_list()
+    if plural == "studies":
+        return {plural: study.listed()}
     entries = TABLES.get(KINDS[plural], {})
     return {
         plural: [{"name": n, "summary": summary(c), "knobs": _knobs(c)} for n, c in entries.items()],

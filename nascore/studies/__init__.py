@@ -1,0 +1,15 @@
+"""Studies by the key of their paper; each tries the claims of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nascore.studies import diswot, gbdt_nas, gradsign, nas_evaluation_hard, nasnet
+
+STUDIES: dict[str, type[Any]] = {
+    "diswot": diswot.Diswot,
+    "gbdt_nas": gbdt_nas.GbdtNas,
+    "gradsign": gradsign.Gradsign,
+    "nas_evaluation_hard": nas_evaluation_hard.NasEvaluationHard,
+    "nasnet": nasnet.Nasnet,
+}
