@@ -21,5 +21,6 @@ pages = {
         st.Page("ranking.py", title="Ranking", icon=":material/format_list_numbered:"),
         st.Page("calibration.py", title="Calibration", icon=":material/balance:"),
     ],
+    "Learn": [st.Page("papers.py", title="Papers", icon=":material/menu_book:")],
 }
 st.navigation(pages, expanded=True).run()

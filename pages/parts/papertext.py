@@ -1,0 +1,51 @@
+"""A study's numbers in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from nascore.view import words
+
+Row = Mapping[str, Any]
+
+
+def measured(claim: Row) -> str:
+    """`+0.54 [0.15, 0.61] points`, or the number alone where nothing is left to chance."""
+    value, interval = claim.get("measured"), claim.get("interval")
+    if value is None:
+        return words.NO_NUMBER
+    unit = f"{words.GAP}{claim['unit']}" if claim.get("unit") else ""
+    said = number(value)
+    if interval:
+        said += f" [{number(interval[0])}, {number(interval[1])}]"
+    return said + unit
+
+
+def number(value: float) -> str:
+    """Three digits; what is as small as rounding is 0."""
+    return "0" if abs(value) < 1e-9 else words.compact(float(value))
+
+
+def many(claim: Row) -> str:
+    """`exact`, or how many cases."""
+    n = claim.get("n")
+    return "exact" if n == "exact" else f"{int(n):,}" if isinstance(n, int | float) else ""
+
+
+def frame(claims: list[Row]) -> pd.DataFrame:
+    """One row a claim, as people read it."""
+    return pd.DataFrame(
+        [
+            {
+                "claim": c["text"],
+                "expected": c["expected"],
+                "measured": measured(c),
+                "n": many(c),
+                "verdict": c["verdict"],
+            }
+            for c in claims
+        ]
+    )
