@@ -315,7 +315,7 @@ def _which(a: Asked) -> None:
             on_change=_resample(key),
             format_func=RESAMPLES.__getitem__,
             help="Of each architecture it is known what it does to a correlation, which gives the interval "
-            "at once. The bootstrap comes to the same and takes about a second an evaluator.",
+            "at once. The bootstrap comes to the same and takes seconds an evaluator.",
         )
 
 
