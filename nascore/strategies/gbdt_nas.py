@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nascore.engines.acquire import ranked
 from nascore.engines.draw import choose, fresh
 from nascore.engines.surrogate import Learned, candidates, surrogate
-from nascore.errors import BadInput, NotSupported
+from nascore.errors import BadInput, NotSupported, OutOfBudget
 from nascore.events import Event, Note, Tried
 from nascore.kinds import Strategy, knob
 from nascore.predictors.gbdt import Gbdt, Trees
@@ -65,12 +65,15 @@ class GbdtNas(Strategy):
             return self._best(inner, learned, i) or self._best(problem, learned, i)
 
         pairs = (lambda known: self._kept(problem, known)) if self.drop else None
-        _, tried = yield from surrogate(
-            problem, predictor, propose, self.rounds, "gbdt_nas", first=start, pairs=pairs
-        )
+        try:
+            yield from surrogate(
+                problem, predictor, propose, self.rounds, "gbdt_nas", first=start, pairs=pairs
+            )
+        except OutOfBudget:
+            yield Note("budget spent")
         if cut:
             yield Note(f"pruned: {', '.join(said(problem.space, cut))}")
-        yield from choose(problem, tried, "best of all that were judged")
+        yield from choose(problem, problem.tried(), "best of all that were judged")
 
     def _best(self, problem: Problem, learned: Learned, i: int) -> list[Arch]:
         """The unseen archs with the highest prediction; random ones before there is one."""

@@ -51,6 +51,14 @@ def test_pruned_options_are_not_drawn_again_and_single_ones_are_bad_on_average(p
     assert not [a for a in last if any(a[i] == j for i, j in cut)]
 
 
+def test_what_was_pruned_is_told_where_the_budget_ends_it_too() -> None:
+    strategy = GbdtNas(first=40, top=5, trees=20, prune="first")
+    events = list(search(strategy, toys.problem(52, 2)))
+    assert any(isinstance(e, Note) and e.text.startswith("pruned: ") for e in events)
+    assert isinstance(events[-1], Chosen)
+    assert events[-1].why == "best of all that were judged"
+
+
 def test_an_option_is_worth_the_mean_of_its_values_where_it_is_taken() -> None:
     x = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     shap = np.array([[-1.0, 5.0, 0.0], [-2.0, 5.0, 0.0], [9.0, 0.5, -7.0]])
