@@ -192,35 +192,40 @@ def neighbors(
     if not {"key", "edge", "op", column} <= set(frame.columns):
         return fig
     edges = list(dict.fromkeys(frame["edge"]))
-    for option in dict.fromkeys(frame["op"]):
-        part = frame[(frame["op"] == option) & np.isfinite(numbers(frame, column))]
-        if part.empty:
-            continue
-        tips = [
-            f"{safe(edge)}: {safe(op_label(option))}<br>{words.metric(column, value)}"
-            for edge, value in zip(part["edge"], part[column], strict=True)
-        ]
-        fig.add_scatter(
-            x=part[column],
-            y=part["edge"].map(safe),
-            mode="markers",
-            marker={
-                "size": 11,
-                "color": t.op(option),
-                "symbol": SYMBOLS.get(op_key(option), "pentagon"),
-                "line": {"color": t.paper, "width": 1},
-            },
-            name=safe(op_label(option)),
-            customdata=part["key"].astype(str).tolist(),
-            hovertext=tips,
-            hovertemplate=TIP,
-        )
+    fine = frame[np.isfinite(numbers(frame, column))]
+    drawn = fine["op"].map(lambda o: op_key(str(o)) in SYMBOLS)
+    for option, part in fine[drawn].groupby("op", sort=False):
+        look = {"color": t.op(str(option)), "symbol": SYMBOLS[op_key(str(option))]}
+        _dots(fig, part, column, t, look, name=op_label(str(option)))
+    if not drawn.all():  # widths, depths and the like: their value stands beside the dot
+        _dots(fig, fine[~drawn], column, t, {"color": t.dot, "symbol": "circle"})
     if np.isfinite(here.get(column, np.nan)):
         fig.add_vline(x=here[column], line={"color": t.pick, "width": 1.6})
         note = {"x": here[column], "y": 0, "yref": "paper", "yanchor": "bottom", "xanchor": "left"}
         fig.add_annotation(**note, text=" this cell", font={"color": t.pick, "size": 12})
     rows = [safe(edge) for edge in reversed(edges)]
     return fig.update_yaxes(categoryorder="array", categoryarray=rows).update_layout(showlegend=True)
+
+
+def _dots(
+    fig: go.Figure, part: pd.DataFrame, column: str, t: Tokens, look: Mapping[str, str], name: str = ""
+) -> None:
+    """Neighbors with one look; those that are no named operation have their option written above them."""
+    said = [safe(op_label(str(o))) for o in part["op"]]
+    rows = zip(part["edge"], said, part[column], strict=True)
+    fig.add_scatter(
+        x=part[column],
+        y=part["edge"].map(safe),
+        mode="markers" if name else "markers+text",
+        text=None if name else said,
+        textposition="top center",
+        textfont={"size": 10, "color": t.muted},
+        marker={"size": 11 if name else 7, "line": {"color": t.paper, "width": 1}, **look},
+        name=safe(name or "another value"),
+        customdata=part["key"].astype(str).tolist(),
+        hovertext=[f"{safe(edge)}: {o}<br>{words.metric(column, value)}" for edge, o, value in rows],
+        hovertemplate=TIP,
+    )
 
 
 def bars_per_edge(graph: Graph, t: Tokens, *, metric: str = "flops", height: int = 230) -> go.Figure:

@@ -34,13 +34,14 @@ def neighbors(
         return
     t, known = show.theme(), "error" in near and bool(near["error"].notna().any())
     left, right = st.columns([1.5, 1], gap="medium")
+    height = max(330, 26 * near["edge"].nunique() + 110)
     with left:
         metric = _across(near, known)
         event = show.panel(
             f"The {len(near)} architectures one change away",
             "A row is an edge, a dot an architecture that differs only there. Its color is what would stand "
             "there. The line is this one. Click a dot to open it.",
-            figures_arch.neighbors(near, t, here=here, metric=metric, height=330),
+            figures_arch.neighbors(near, t, here=here, metric=metric, height=height),
             f"neighbors-{look.key}",
             f"{len(near)} neighbors by edge and {words.metric_title(metric)}",
             select="rerun",
@@ -95,7 +96,9 @@ def _near_table(look: Look, near: pd.DataFrame, t: Tokens, known: bool, query: A
         placeholder="",
         alt="Neighbors with the edge changed, the new operation and their costs",
         column_config={
-            "edge": st.column_config.TextColumn("Edge", width=60),
+            "edge": st.column_config.TextColumn(
+                "Edge", width=60 if near["edge"].str.len().max() < 9 else 120
+            ),
             "op": tables.op_column("Now", list(near["op"]), t),
             "error": st.column_config.NumberColumn("Error (%)", format="%.2f", width=75),
             "params": st.column_config.NumberColumn("Params", format="compact", width=70),
