@@ -22,6 +22,7 @@ from pages.parts.buildscene import big
 WHOLE, SAMPLE = "The whole space", "A sample"
 COUNTED = 20_000  # architectures of a space up to which classes of equal networks are counted here
 FIRST_SAMPLE, SEEDS, HOURS = 200, 3, 10.0
+STARTED = "make_started"
 STRATEGY, MOST = "exhaustive", 10_000_000
 
 
@@ -56,7 +57,16 @@ def dialog(space: dict[str, Any] | None = None, name: str = "") -> None:
         "Start", type="primary", icon=":material/play_arrow:", key="make_start", width="stretch"
     )
     if clicked and (run := before.start(spec)):
-        links.go(links.RUNS, run=run)
+        st.session_state[STARTED] = (run, spec.title)
+        st.rerun()  # closes the dialog; to leave the page while a part of it looks again breaks the browser
+
+
+def started() -> None:
+    """The way to the run that the dialog started last."""
+    if STARTED in st.session_state:
+        run, title = st.session_state[STARTED]
+        st.markdown(f":small[:material/check: {show.plain(title or run)} is being made.]")
+        links.link(links.RUNS, "Its run", "monitoring", run=run)
 
 
 def start_document() -> dict[str, Any]:
@@ -242,6 +252,7 @@ def _time(spec: RunSpec, trainings: int, about: str) -> None:
 
 def at_work() -> None:
     """Benchmarks that are being made: how far they are, and the way to look at what there is."""
+    started()
     frame = stores.runs()
     if not len(frame):
         return

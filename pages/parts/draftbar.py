@@ -326,6 +326,7 @@ def use(draft: Draft, space: Space | None, faults: list[Fault]) -> None:
         )
         if made:
             benchmake.dialog(document, title)
+        benchmake.started()
         st.markdown(
             ":small[:gray[A benchmark trains all of them, or a sample, and grows into a table to browse.]]"
         )

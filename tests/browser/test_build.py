@@ -239,29 +239,36 @@ def test_a_benchmark_of_a_drawn_space_is_made_and_browsed_while_it_grows(page: P
     press(page, "build_make")
     page.get_by_role("dialog").wait_for()
     page.get_by_role("radio", name="A sample").click()
-    fill(page, "Architectures, drawn uniformly", "40")
+    fill(page, "Architectures, drawn uniformly", "60")
     fill(page, "Trainings of each, with seeds of their own", "1")
     keyed(page, "make-knobs-recipe").get_by_role("button").click()
-    fill(page, "Epochs", "2")
+    fill(page, "Epochs", "5")
     page.keyboard.press("Escape")
-    expect(page.get_by_text("40 x 1 = 40 trainings")).to_be_visible()
+    expect(page.get_by_text("60 x 1 = 60 trainings")).to_be_visible()
     press(page, "make_start")
+    page.get_by_role("link", name="Its run").click()
     page.wait_for_url(re.compile(r"/runs\?.*run="))
     run = page.url.partition("run=")[2].partition("&")[0]
-    page.goto(f"{server.url}/benchmarks")
-    page.get_by_role("button", name="Browse what there is").click()
-    page.wait_for_url(re.compile(rf"table=made-{run}"))
-    page.get_by_text("cells chosen").first.wait_for()
+    page.get_by_text(re.compile(r"\b[1-9]\d* of 60 architectures|\bfinished$")).first.wait_for(
+        timeout=120_000
+    )
+    save_and_browse(page)
     page.goto(f"{server.url}/runs?run={run}")
     page.get_by_text(re.compile(r"\bfinished$")).first.wait_for(timeout=180_000)
+    save_and_browse(page)
+    assert open_table(f"made-{run}", server.home).about["trained"] == 60
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def save_and_browse(page: Page) -> None:
+    """The table of what a run has judged so far, and its page."""
     idle(page)
     keyed(page, "as_table").get_by_role("button").first.click()
     keyed(page, "save_table").get_by_role("button").click()
-    expect(page.get_by_text("rows are in made-")).to_be_visible()
+    expect(page.get_by_text(re.compile("rows are in made"))).to_be_visible()
     page.get_by_role("link", name="Browse it").click()
+    page.wait_for_url(re.compile(r"table=made"))
     page.get_by_text("cells chosen").first.wait_for()
-    assert open_table(f"made-{run}", server.home).about["trained"] == 40
-    assert page.get_by_test_id("stException").count() == 0
 
 
 def fill(page: Page, label: str, value: str) -> None:
