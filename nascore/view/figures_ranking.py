@@ -380,7 +380,7 @@ def cost(
     )
     low, high = (math.log10(known[i].seconds or 1.0) for i in (0, -1))
     air = 0.08 * (high - low) or 0.3
-    fig.update_xaxes(type="log", range=[low - air, high + air + 0.3 * (high - low or 1)])
+    fig.update_xaxes(type="log", range=[low - air, high + air + 0.4 * (high - low or 1)])
     return fig.update_layout(margin_t=8)
 
 
