@@ -197,7 +197,7 @@ def neighbors(
     for option, part in fine[drawn].groupby("op", sort=False):
         look = {"color": t.op(str(option)), "symbol": SYMBOLS[op_key(str(option))]}
         _dots(fig, part, column, t, look, name=op_label(str(option)))
-    if not drawn.all():  # widths, depths and the like: their value stands beside the dot
+    if not all(drawn):  # widths, depths and the like: their value stands beside the dot
         _dots(fig, fine[~drawn], column, t, {"color": t.dot, "symbol": "circle"})
     if np.isfinite(here.get(column, np.nan)):
         fig.add_vline(x=here[column], line={"color": t.pick, "width": 1.6})
