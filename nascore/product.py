@@ -141,6 +141,11 @@ class Product(Space):
         rows = zip(self.names, self.parts, self.split(arch), strict=True)
         return "; ".join(f"{name}: {part.text(own)}" for name, part, own in rows)
 
+    def told(self, arch: Arch) -> str:
+        """What the later parts add, each after its name."""
+        rows = zip(self.names[1:], self.parts[1:], self.split(arch)[1:], strict=True)
+        return "\n".join(f"{name}: {part.told(own)}" for name, part, own in rows)
+
     def read(self, text: str) -> Arch | None:
         """The arch of such a text; None for anything else."""
         marks = r"; ".join(f"{name}: (.*?)" for name in self.names)

@@ -114,6 +114,10 @@ class Space(Protocol):
         pairs = zip(self.choices(), arch, strict=True)
         return " ".join(f"{c.name}={c.options[i]}" for c, i in pairs if i >= 0)
 
+    def told(self, arch: Arch) -> str:
+        """As a later part of a product: what an arch adds to a network, in words."""
+        return ", ".join(f"{n.replace('_', ' ')} {v}" for n, v in describe(self, arch).items())
+
     def read(self, text: str) -> Arch | None:
         """The arch of an official string, or None where the text is not one."""
         return None
@@ -206,6 +210,10 @@ class Restricted(Space):
     def text(self, arch: Arch) -> str:
         """That of the whole space."""
         return self.space.text(arch)
+
+    def told(self, arch: Arch) -> str:
+        """That of the whole space."""
+        return self.space.told(arch)
 
     def read(self, text: str) -> Arch | None:
         """That of the whole space."""

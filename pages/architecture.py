@@ -8,6 +8,7 @@ from nascore.errors import AppError
 from nascore.kinds import knobs
 from pages.parts import (
     arch,
+    archadded,
     archdiff,
     archfiles,
     archgraph,
@@ -56,6 +57,7 @@ def body(look: Look) -> None:
     known = bencharch.known(look)
     archview.numbers(look, ordered, graph, known)
     archview.cell(look, graph, near, query)
+    archadded.panel(look, here)
     archgraph.network(look, graph)
     archdiff.panel(look, graph, near)
     tabs = st.tabs(list(TABS), key="arch_tab")

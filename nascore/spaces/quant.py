@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nascore.errors import BadInput, NotSupported
 from nascore.kinds import knob
 from nascore.layers import Place
-from nascore.space import Arch, Archs, Choice, Space
+from nascore.space import Arch, Archs, Choice, Space, describe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,6 +74,19 @@ class Quant(Space):
 
     def _name(self, group: int, kind: str) -> str:
         return kind if self.groups == 1 else f"group{group + 1}.{kind}"
+
+    def told(self, arch: Arch) -> str:
+        """`weights 4 bits, inputs 8 bits` of each part of the network, and of its ends."""
+        taken = describe(self, arch)
+        rows = []
+        for group in range(self.groups):
+            bits = [
+                taken.get(self._name(group, kind), (getattr(self, kind) or (FLOAT,))[0])
+                for kind in ("weights", "activations")
+            ]
+            where = f"part {group + 1} of {self.groups}: " if self.groups > 1 else ""
+            rows.append(f"{where}weights {bits[0]} bits, inputs {bits[1]} bits")
+        return "; ".join([*rows, *([f"first and last layer: {self.ends} bits"] if self.ends else [])])
 
     def wraps(self) -> bool:
         """Whether any option is below 32 bits."""

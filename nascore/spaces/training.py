@@ -89,6 +89,10 @@ class Training(Space):
                 out[SETTINGS.get(name, name)] = taken.get(name, options[0])
         return out
 
+    def told(self, arch: Arch) -> str:
+        """`method sgd, lr 0.1, schedule cosine`: what differs from the recipe of the run."""
+        return ", ".join(f"{n} {v}" for n, v in self.settings(arch).items())
+
     def recipe(self, arch: Arch, default: Recipe) -> Recipe:
         """The recipe with the settings of an arch.
 

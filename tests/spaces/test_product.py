@@ -29,6 +29,7 @@ from nascore.space import (
     tuples,
 )
 from nascore.spaces.nasbench201 import Nasbench201
+from nascore.spaces.quant import Quant
 from nascore.spaces.stages import Stage, Stages
 from nascore.spaces.training import Training
 from nascore.tasks.images import Digits
@@ -86,6 +87,12 @@ def test_the_network_is_the_first_part_s_and_the_recipe_the_second_s() -> None:
     assert restrict(BOTH, {"recipe.epochs": [2]}).recipe(arch, SgdCosine()) == recipe
 
 
+def test_the_recipe_may_stand_behind_other_parts() -> None:
+    space = product(arch=CELL, quant=Quant(), recipe=RECIPES)
+    recipe: Any = space.recipe((3, 2, 1, 1, 2, 1, 0, 0, 1, -1, 1, 0), SgdCosine())
+    assert (recipe.method, recipe.lr, recipe.epochs, recipe.smoothing) == ("adamw", 0.01, 2, 0.0)
+
+
 def test_equal_networks_are_equal_only_with_equal_recipes() -> None:
     skip, twin = (1, 0, 0, 0, 3, 0), (0, 0, 0, 3, 0, 0)
     assert BOTH.canonical((*skip, 0, 0, 0, 0)) == BOTH.canonical((*twin, 0, 0, 0, 0))
@@ -99,6 +106,28 @@ def test_a_text_names_the_parts_and_is_read_back() -> None:
     text = "arch: |none~0|+|none~0|none~1|+|none~0|none~1|none~2|; recipe: optimizer=sgd lr=0.3 epochs=1 "
     assert parse(BOTH, f"{text}smoothing=0.1") == (0,) * 6 + (0, 1, 0, 1)
     assert BOTH.read("arch: nonsense; recipe: optimizer=sgd") is None
+
+
+def test_what_is_added_to_the_network_is_told_in_words() -> None:
+    assert BOTH.told((*NETS[0], 1, -1, 0, 1)) == (
+        "recipe: method adamw, lr 0.01, schedule cosine, epochs 1, smoothing 0.1"
+    )
+    bits = Quant(groups=2, weights=(2, 4), activations=(8,))
+    both = product(arch=CELL, quant=bits, recipe=Training(("sgd",), (0.1,), (), (), (), (1, 2), (), ()))
+    first = "quant: part 1 of 2: weights 2 bits, inputs 8 bits; part 2 of 2: weights 4 bits, inputs 8 bits; "
+    assert restrict(both, {"recipe.epochs": [2]}).told((*NETS[0], 0, 1, 1)).splitlines() == [
+        f"{first}first and last layer: 8 bits",
+        "recipe: method sgd, lr 0.1, epochs 2",
+    ]
+    assert Quant(ends=0, weights=()).told((1,)) == "weights 32 bits, inputs 8 bits"
+
+
+def test_a_product_folds_or_trains_where_one_of_its_parts_does() -> None:
+    assert BOTH.folds(), "the cell folds, the recipe does not"
+    assert not product(net=STAGES, recipe=RECIPES).folds()
+    assert "equal networks are drawn apart" in BOTH.sampling()
+    assert BOTH.trains()
+    assert not product(arch=CELL, quant=Quant()).trains()
 
 
 def test_json_goes_through_both_doors_and_names_may_be_left_out() -> None:

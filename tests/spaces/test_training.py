@@ -68,6 +68,23 @@ def test_with_adaptive_optimizers_alone_the_other_rates_are_no_choice() -> None:
     assert [c.name for c in Training(("sgd",)).choices()] == ["lr", "schedule", "smoothing"]
 
 
+@pytest.mark.parametrize(
+    "schedules", [(), ("cosine",), ("constant",), ("cosine", "linear", "step", "constant")]
+)
+def test_warm_ups_need_no_condition_where_every_schedule_has_them(schedules: tuple[str, ...]) -> None:
+    space = Training(("sgd",), (0.1,), (), schedules, (0.0, 0.1), (), (), (), ())
+    assert [c.when for c in space.choices() if c.name == "warmup"] == [None]
+    assert size(space) == max(len(schedules), 1) * 2 == len(enumerate_archs(space))
+    made = {space.settings(a)["warmup"] for a in tuples(enumerate_archs(space))}
+    assert made == {0.0, 0.1}
+
+
+def test_with_a_schedule_that_rises_by_itself_warm_ups_are_no_choice() -> None:
+    space = Training(("sgd",), (0.1,), (), ("one_cycle",), (0.0, 0.1), (), (), (), ())
+    assert space.choices() == ()
+    assert "warmup" not in space.settings(())
+
+
 def test_sampling_and_mutating_stay_within_conditions() -> None:
     rng = np.random.default_rng(0)
     archs = sample(FULL, 200, rng)
