@@ -321,9 +321,8 @@ def report(name: str) -> None:
 def describe(problem: Any, told: made.Trainings) -> str:
     """Data, epochs, seeds and classes in words."""
     n, seeds = len(set(told.arch_keys.tolist())), len(set(told.seeds.tolist()))
-    return (
-        f"{problem.task.data}, {problem.recipe.epochs} epochs, {seeds} seed{'s' * (seeds > 1)}, {n:,} classes of equal networks"
-    )
+    many = f"{seeds} seed{'s' * (seeds > 1)}"
+    return f"{problem.task.data}, {problem.recipe.epochs} epochs, {many}, {n:,} classes of equal networks"
 
 
 def version() -> str:

@@ -25,7 +25,7 @@ class Scores:
         problem: builds networks and gives one batch of training images.
         proxies: by name.
         batch: how many images proxies see.
-        known: arch or its representative -> its scores in the proxies' order, where they were computed before.
+        known: arch or its representative -> scores in the proxies' order, of those computed before.
     """
 
     def __init__(

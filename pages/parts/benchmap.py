@@ -15,6 +15,7 @@ from pages.parts import benchdata, benchplots, show
 from pages.parts.benchask import Asked
 
 EDITS, PATHS = "By edits", "By paths"
+CLICKED = "bench_map_clicked"
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,10 @@ def plane(asked: Asked) -> None:
         f"{show.chip(kept(found, str(way)))} {show.chip(together(found))} "
         + show.chip(axes.protocol(asked.pair[1].column) or "protocol not given")
     )
-    if (hit := show.clicked(event)) is not None:
-        benchplots.open_row(asked, int(float(hit)))
+    hit = show.clicked(event)
+    before, st.session_state[CLICKED] = st.session_state.get(CLICKED), hit
+    if hit is not None:
+        benchplots.open_row(asked, int(float(hit)), again=hit == before)
 
 
 def _how(asked: Asked, found: Placed, way: str) -> str:
