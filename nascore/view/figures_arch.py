@@ -193,7 +193,7 @@ def neighbors(
         return fig
     edges = list(dict.fromkeys(frame["edge"]))
     fine = frame[np.isfinite(numbers(frame, column))]
-    drawn = fine["op"].map(lambda o: op_key(str(o)) in SYMBOLS)
+    drawn = fine["op"].map(lambda o: op_key(str(o)) in SYMBOLS).astype(bool)
     for option, part in fine[drawn].groupby("op", sort=False):
         look = {"color": t.op(str(option)), "symbol": SYMBOLS[op_key(str(option))]}
         _dots(fig, part, column, t, look, name=op_label(str(option)))

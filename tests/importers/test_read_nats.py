@@ -104,7 +104,7 @@ def test_runs_keep_each_seed_and_its_latency(imported: Get, shared: Path) -> Non
 
 def test_the_size_space_has_its_own_archs_and_budgets(imported: Get) -> None:
     found = imported(SSS)
-    assert found.space == {"name": "nats_size", "knobs": {}}
+    assert found.space == {"name": "nats_size", "knobs": {"stem_stride": 1}}
     assert found.frame["text"].tolist() == ["8:8:8:8:8", "8:8:8:16:32"]
     assert {"cifar10_test_accuracy_90", "cifar10_test_accuracy_1", "cifar100_validation_accuracy_12"} <= set(
         found.columns
