@@ -10,6 +10,7 @@ from torch import nn
 
 from nascore.errors import BadInput, NotSupported
 from nascore.events import Event
+from nascore.gates import Gumbel
 from nascore.problem import Problem, epochs
 
 if TYPE_CHECKING:
@@ -52,13 +53,16 @@ def watched(problem: Problem, net: Any, gating: Gating) -> dict[str, float]:
 
     Returns:
         `supernet_error`, of gates as training draws them, on the validation images with running
-        statistics; `entropy` of the probabilities, the mean over choices, 1 where all are alike.
+        statistics; `entropy` of the probabilities, the mean over choices, 1 where all are alike; `tau`,
+        the temperature, where the gating has one.
     """
     net.eval()
     found = problem.task.metrics(net.at(gating()), "validation")
     told = {f"supernet_{m}": v for m, v in found.items() if m == "error"}
     shares = [p[p > 0] for p in gating.probabilities().values()]
     most = [(p, float(torch.tensor(len(p)).log())) for p in shares if len(p) > 1]
+    if isinstance(gating, Gumbel):
+        told["tau"] = float(gating.tau)
     if most:
         told["entropy"] = sum(float(-(p * p.log()).sum()) / top for p, top in most) / len(most)
     return told

@@ -68,6 +68,10 @@ def test_what_it_chooses_is_what_it_said_it_keeps() -> None:
     events = list(search(DartsPt(epochs=1, tune=1), p))
     kept = [e.text.split(" keeps ") for e in events if isinstance(e, Note) and " keeps " in e.text]
     told = {name: text.split(";")[0] for name, text in kept}
+    for _, text in kept:
+        option, errors = text.split("; errors without each: ")
+        without = {e.rsplit(" ", 2)[0]: float(e.split()[-2]) for e in errors.split(", ")}
+        assert without[option] == max(without.values())
     chosen = events[-1]
     assert isinstance(chosen, Chosen)
     assert {c.name: c.options[i] for c, i in zip(p.space.choices(), chosen.arch, strict=True)} == told

@@ -1,0 +1,101 @@
+"""The steps of differentiable search, against differences of the loss itself."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from nascore.engines.bilevel import step_alphas
+from nascore.evaluators.trained import Trained
+from nascore.gates import Softmax
+from nascore.problem import Problem
+from nascore.recipe import Trainer
+from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.spaces.nasbench201 import Nasbench201
+from nascore.tasks.images import Digits
+
+torch.set_num_threads(1)
+EPS = 1e-4
+
+
+class Setting:
+    """A supernet in double precision with one training and one validation batch."""
+
+    def __init__(self) -> None:
+        self.problem = Problem(
+            Nasbench201(1, 4, 1, 4),
+            Digits(train_images=32),
+            SgdCosine(epochs=1, batch=16, lr=0.05),
+            Trained(),
+        )
+        torch.manual_seed(0)
+        self.net = self.problem.supernet("separate").double().train()
+        self.gating = Softmax(self.problem.space, scale=0.3).double()
+        self.trainer = Trainer(self.problem, self.net, 1)
+        self.batch, self.held = (self.double(s) for s in ("train", "validation"))
+
+    def double(self, split):  # type: ignore[no-untyped-def]
+        from dataclasses import replace
+
+        one = next(iter(self.problem.batches(split, "one")))
+        return replace(one, x=one.x.double())
+
+    def loss(self, net, batch) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        out = net(batch.x, self.gating())
+        return sum(t.mean() for t in self.problem.task.losses(out, batch).values())  # type: ignore[return-value]
+
+    def ahead(self) -> float:
+        """The validation loss after one plain gradient step of the weights."""
+        net = copy.deepcopy(self.net)
+        grads = torch.autograd.grad(self.loss(net, self.batch), list(net.parameters()), allow_unused=True)
+        with torch.no_grad():
+            for p, g in zip(net.parameters(), grads, strict=True):
+                if g is not None:
+                    p -= 0.05 * g
+            return float(self.loss(net, self.held))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_step_moves_alphas_down_the_slope_of_the_validation_loss(order: int) -> None:
+    s = Setting()
+    name = next(iter(s.gating.alphas))
+    alphas = s.gating.alphas[name]
+    slopes = []
+    for i in range(len(alphas)):
+        ends = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                alphas[i] += sign * EPS
+                ends.append(float(s.loss(copy.deepcopy(s.net), s.held)) if order == 1 else 0.0)
+            if order == 2:
+                ends[-1] = s.ahead()
+            with torch.no_grad():
+                alphas[i] -= sign * EPS
+        slopes.append((ends[0] - ends[1]) / (2 * EPS))
+    before, weights = alphas.detach().clone(), [p.detach().clone() for p in s.net.parameters()]
+    step_alphas(s.trainer, s.gating, torch.optim.SGD(s.gating.parameters(), 1.0), s.batch, s.held, order)
+    moved = (before - alphas.detach()).tolist()
+    assert max(map(abs, slopes)) > 1e-4
+    assert moved == pytest.approx(slopes, rel=1e-3, abs=1e-7)
+    assert all(torch.equal(p, q) for p, q in zip(weights, s.net.parameters(), strict=True))
+
+
+def test_a_penalty_is_part_of_what_the_alphas_descend() -> None:
+    moved = []
+    for weight in (0.0, 10.0):
+        s = Setting()
+        name, choice = next(iter(s.gating.alphas)), s.problem.space.choices()[0]
+        before = s.gating.probabilities()[choice.name][3].item()
+        step_alphas(
+            s.trainer,
+            s.gating,
+            torch.optim.SGD(s.gating.parameters(), 0.1),
+            s.batch,
+            s.held,
+            penalty=lambda p, weight=weight, name=choice.name: weight * p[name][3],
+        )
+        moved.append(s.gating.probabilities()[choice.name][3].item() - before)
+        assert name
+    assert moved[1] < moved[0] - 0.01
