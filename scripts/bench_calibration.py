@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from nascore.benchmarks.table import Table
 from nascore.measures import calibration_table as kept
+from nascore.measures.agreement import kendall as tau
 from nascore.measures.calibration import BINS, measure, softmax
 from nascore.measures.calibration_report import floors
-from nascore.measures.calibration_tau import tau
 
 TABLE = Path(__file__).parents[1] / "data" / "tables" / "nasbench_digits"
 

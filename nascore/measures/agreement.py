@@ -12,10 +12,11 @@ Counts of concordant pairs take O(n log n): bit by bit over the ranks, whole arr
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nascore.stats import Interval
 
@@ -59,6 +60,18 @@ def difference(a: Measured, b: Measured, level: float = 0.95) -> Interval:
         return _percentiles(value, a.draws - b.draws, n, level)
     half = _half(a.influence - b.influence, level)
     return Interval(value, value - half, value + half, n, level)
+
+
+def kendall(a: ArrayLike, b: ArrayLike) -> Measured:
+    """Tau-b of two lists (n,)."""
+    lists = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return agreements(*lists, ("kendall",))["kendall"]
+
+
+def average(some: Sequence[Measured]) -> Measured:
+    """The mean of correlations of the same archs, such as one a seed."""
+    mean: Floats = np.mean([m.influence for m in some], 0)
+    return measured(float(np.mean([m.value for m in some])), mean)
 
 
 def _half(influence: Floats, level: float) -> float:

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nascore.errors import BadInput
+from nascore.measures.agreement import Measured as Tau
+from nascore.measures.agreement import average, difference
+from nascore.measures.agreement import kendall as tau
 from nascore.measures.calibration_table import AVAILABLE, DIVISORS, Histograms, Measured, floors, hcs
-from nascore.measures.calibration_tau import Tau, average, tau
 from nascore.stats import Interval, kendall, mean
 
 if TYPE_CHECKING:
@@ -134,21 +136,21 @@ def across_data(one: Measured, two: Measured) -> Answer:
     best = np.argsort(-(a.mean("accuracy") + b.mean("accuracy")), kind="stable")[:TOP]
     ece, accuracy = over("ece_15"), over("accuracy")
     numbers = {
-        f"ECE, {a.data} and {b.data}": ece.interval,
-        f"accuracy, {a.data} and {b.data}": accuracy.interval,
-        f"ECE after scaling, {a.data} and {b.data}": over("post_ece_15").interval,
-        f"ECE among the {len(best)} most accurate": over("ece_15", best).interval,
+        f"ECE, {a.data} and {b.data}": ece.interval(),
+        f"accuracy, {a.data} and {b.data}": accuracy.interval(),
+        f"ECE after scaling, {a.data} and {b.data}": over("post_ece_15").interval(),
+        f"ECE among the {len(best)} most accurate": over("ece_15", best).interval(),
     }
     noise = [between_seeds(m, "ece_15") for m in (a, b) if len(m.seeds) > 1]
     for m, t in zip((a, b), noise, strict=False):
-        numbers[f"ECE, two seeds of {m.data}"] = t.interval
+        numbers[f"ECE, two seeds of {m.data}"] = t.interval()
     says = _carried(ece, accuracy, average(noise) if noise else None)
     figure = {"x": a.mean("ece_15"), "y": b.mean("ece_15"), "accuracy": a.mean("accuracy"), "keys": a.keys}
     return Answer("data", says, len(i), numbers, figure | {"names": (a.data, b.data)})
 
 
 def _carried(ece: Tau, accuracy: Tau, seeds: Tau | None) -> str:
-    gap = accuracy.minus(ece)
+    gap = difference(accuracy, ece)
     first = (
         "carries over less than accuracy"
         if gap.low > 0
@@ -156,7 +158,7 @@ def _carried(ece: Tau, accuracy: Tau, seeds: Tau | None) -> str:
     )
     if seeds is None:
         return f"ECE {first} (tau {ece.value:.2f} against {accuracy.value:.2f})."
-    rest = seeds.minus(ece)
+    rest = difference(seeds, ece)
     why = (
         f"Two seeds of one data set agree better (tau {seeds.value:.2f}), so data matter beyond noise."
         if rest.low > 0
@@ -178,10 +180,10 @@ def robustness(m: Measured) -> Answer:
     lines: dict[str, list[Interval]] = {}
     for name in noises:
         values, title = m.mean(name), f"noise {int(name.split('_')[1]) / 100:g}"
-        lines[title] = [tau(ece[order[:s]], values[order[:s]]).interval for s in sizes]
+        lines[title] = [tau(ece[order[:s]], values[order[:s]]).interval() for s in sizes]
     middle = m.mean(noises[len(noises) // 2])
     title = list(lines)[len(noises) // 2]
-    lines[f"{title}, worst first"] = [tau(ece[order[-s:]], middle[order[-s:]]).interval for s in sizes]
+    lines[f"{title}, worst first"] = [tau(ece[order[-s:]], middle[order[-s:]]).interval() for s in sizes]
     at = sizes.index(TOP) if TOP in sizes else 0
     numbers = {f"{t}, {sizes[at]} most accurate": v[at] for t, v in lines.items() if "worst" not in t}
     numbers |= {f"{t}, all": v[-1] for t, v in lines.items() if "worst" not in t}
@@ -204,7 +206,7 @@ def agreement(m: Measured) -> Answer:
         matrix[i, j] = matrix[j, i] = kendall(values[i], values[j])
     first = m.mean("ece_15")
     told = [n for n in ("ece_100", "mce_20", "ksce_100", "mmce_100", "nll", "brier") if n in names]
-    numbers = {f"ece_15 and {n}": tau(first, m.mean(n)).interval for n in told}
+    numbers = {f"ece_15 and {n}": tau(first, m.mean(n)).interval() for n in told}
     low = min(numbers, key=lambda n: numbers[n].value)
     far = [n for n, v in numbers.items() if v.value < 0.7]
     says = (
@@ -222,15 +224,15 @@ def scaling(m: Measured) -> Answer:
     splits = tau(m.mean("val_accuracy"), m.mean("accuracy"))
     worse = (after > before).astype(float)
     numbers = {
-        "ECE before and after": same.interval,
-        "accuracy on validation and test": splits.interval,
+        "ECE before and after": same.interval(),
+        "accuracy on validation and test": splits.interval(),
         "share that got worse": mean(worse),
     }
     says = (
         f"The median ECE falls from {np.median(before):.3f} to {np.median(after):.3f}; "
         f"{100 * worse.mean():.0f} % of the networks get worse. Who is good before tells little of who is "
         f"good after: tau {same.value:.2f}, against {splits.value:.2f} for accuracy on two splits."
-        if splits.minus(same).low > 0
+        if difference(splits, same).low > 0
         else f"Order before and after agree (tau {same.value:.2f}) as well as accuracy on two splits does."
     )
     figure = {"x": before, "y": after, "accuracy": m.mean("accuracy"), "keys": m.keys}
@@ -245,10 +247,10 @@ def accuracy(m: Measured) -> Answer:
     m = complete(m, ["ece_15", "post_ece_15", "accuracy"])
     order, right, sizes = by_accuracy(m), m.mean("accuracy"), populations(len(m.keys))
     lines = {
-        title: [tau(right[order[:s]], m.mean(name)[order[:s]]).interval for s in sizes]
+        title: [tau(right[order[:s]], m.mean(name)[order[:s]]).interval() for s in sizes]
         for title, name in (("before scaling", "ece_15"), ("after scaling", "post_ece_15"))
     }
-    half = tau(right[order[: len(order) // 2]], m.mean("ece_15")[order[: len(order) // 2]]).interval
+    half = tau(right[order[: len(order) // 2]], m.mean("ece_15")[order[: len(order) // 2]]).interval()
     at = sizes.index(TOP) if TOP in sizes else 0
     every, best = lines["before scaling"][-1], lines["before scaling"][at]
     numbers = {"all": every, "upper half": half, f"{sizes[at]} most accurate": best}
@@ -274,7 +276,7 @@ def bin_numbers(m: Measured, kept: Histograms) -> Answer:
     names = [f"{p}ece_{b}" for p in ("", "post_") for b in SWEEP]
     m = complete(m, names)
     every = [
-        [tau(m.mean(f"{p}ece_15"), m.mean(f"{p}ece_{b}")).interval for b in SWEEP] for p in ("", "post_")
+        [tau(m.mean(f"{p}ece_15"), m.mean(f"{p}ece_{b}")).interval() for b in SWEEP] for p in ("", "post_")
     ]
     medians = [[float(np.median(m.values[f"{p}ece_{b}"])) for b in SWEEP] for p in ("", "post_")]
     some = np.arange(0, len(kept.keys), max(1, len(kept.keys) // TRAININGS))
@@ -332,9 +334,9 @@ def designs(m: Measured, table: Table) -> Answer:
     params = table.values("params")[m.rows] if "params" in table.columns else size
     found = {"size": tau(size, ece), "params": tau(params, ece), "accuracy": tau(params, m.mean("accuracy"))}
     numbers = {
-        f"{title} and ECE": found["size"].interval,
-        "parameters and ECE": found["params"].interval,
-        "parameters and accuracy": found["accuracy"].interval,
+        f"{title} and ECE": found["size"].interval(),
+        "parameters and ECE": found["params"].interval(),
+        "parameters and accuracy": found["accuracy"].interval(),
     }
     grown = numbers[f"{title} and ECE"]
     word = "worse" if grown.low > 0 else "better" if grown.high < 0 else "neither better nor worse"

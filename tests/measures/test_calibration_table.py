@@ -11,9 +11,9 @@ from nascore.benchmarks.table import Table
 from nascore.errors import BadInput
 from nascore.measures import calibration_questions as questions
 from nascore.measures import calibration_table as kept
+from nascore.measures.agreement import kendall as tau
 from nascore.measures.calibration import measure, measures, softmax
 from nascore.measures.calibration_scaling import METHODS, fit, temperature_by_grid, temperatures
-from nascore.measures.calibration_tau import tau
 
 MNIST = Table(Path(__file__).parents[2] / "data" / "tables" / "nasbench_mnist5k")
 
