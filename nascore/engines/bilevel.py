@@ -5,15 +5,16 @@ Source: Liu et al. 2019 (DARTS), algorithm 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from nascore.engines.oneshot import watched
-from nascore.events import Event
+from nascore.errors import Diverged
+from nascore.events import Event, Note
 from nascore.problem import Problem, epochs
 from nascore.task import Batch
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from nascore.gates import Gating
-    from nascore.recipe import Trainer
+    from nascore.recipe import Losses, Trainer
 
 Penalty = Callable[[dict[str, Tensor]], Tensor]
 
@@ -37,8 +38,13 @@ def bilevel(
     order: int = 1,
     penalty: Penalty | None = None,
     begin: Callable[[int], None] | None = None,
+    losses: Losses | None = None,
+    watch: Callable[[int], dict[str, float]] | None = None,
+    kept: Sequence[Any] = (),
 ) -> Generator[Event, None, None]:
     """Alternates n epochs: in each step first the alphas, then the weights; a `Step` an epoch.
+
+    Where alphas are no longer finite, the phase ends with a warning, at its last good epoch.
 
     Args:
         problem: gives the data.
@@ -50,16 +56,51 @@ def bilevel(
         order: 1 takes the weights as they are; 2 looks through one step of theirs (equation 7).
         penalty: probabilities -> a term of the alphas' loss, such as an expected cost.
         begin: called with the epoch's number before it.
+        losses: of the weights, of a view and a batch, in place of the task's.
+        watch: called with the epoch's number after it; what it returns is told with the epoch.
+        kept: what else must survive a restart.
+
+    Raises:
+        Diverged: alphas or the loss are not finite in the first epoch, or the loss is later.
     """
-    for epoch in epochs(problem, name, n, trainer.net, trainer, gating, alphas):
+    everything = (trainer.net, trainer, gating, alphas, *kept)
+    for epoch in epochs(problem, name, n, *everything):
         if begin is not None:
             begin(epoch)
         trainer.net.train()
         held = cycle(problem.batches("validation", name, "held", epoch))
         for batch in trainer.batches(name, epoch):
             step_alphas(trainer, gating, alphas, batch, next(held), order, penalty)
-            trainer.round([trainer.net.at(gating())], batch)  # type: ignore[operator] -- a supernet
-        yield trainer.epoch_done(name, gating, **watched(problem, trainer.net, gating))
+            trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
+        if not finite(gating):
+            yield back(problem, name, epoch, everything)
+            return
+        told = {} if watch is None else watch(epoch)
+        yield trainer.epoch_done(name, gating, **watched(problem, trainer.net, gating), **told)
+
+
+def finite(gating: Gating) -> bool:
+    """Whether all alphas are numbers."""
+    return all(bool(a.isfinite().all()) for a in gating.parameters())
+
+
+def back(problem: Problem, name: str, epoch: int, kept: Sequence[Any]) -> Note:
+    """Takes everything back to the end of the epoch before; the warning to tell.
+
+    Raises:
+        Diverged: there is none.
+    """
+    state = problem.memo.load(name)
+    if not state:
+        raise Diverged("alphas are no longer numbers in the first epoch; lower their learning rate")
+    for thing, saved in zip(kept, state["kept"], strict=True):
+        thing.load_state_dict(saved)
+    problem.reseed(name, "after")
+    return Note(
+        f"alphas are no longer numbers in epoch {epoch + 1}; "
+        f"going on with those of epoch {epoch}, and a lower learning rate may help",
+        "warning",
+    )
 
 
 def step_alphas(

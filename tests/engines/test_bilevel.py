@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from nascore.engines.bilevel import step_alphas
+from nascore.engines.bilevel import bilevel, step_alphas
+from nascore.errors import Diverged
 from nascore.evaluators.trained import Trained
+from nascore.events import Note
 from nascore.gates import Softmax
-from nascore.problem import Problem
+from nascore.problem import Memo, Problem
 from nascore.recipe import Trainer
 from nascore.recipes.sgd_cosine import SgdCosine
 from nascore.spaces.nasbench201 import Nasbench201
@@ -37,8 +41,6 @@ class Setting:
         self.batch, self.held = (self.double(s) for s in ("train", "validation"))
 
     def double(self, split):  # type: ignore[no-untyped-def]
-        from dataclasses import replace
-
         one = next(iter(self.problem.batches(split, "one")))
         return replace(one, x=one.x.double())
 
@@ -99,3 +101,57 @@ def test_a_penalty_is_part_of_what_the_alphas_descend() -> None:
         moved.append(s.gating.probabilities()[choice.name][3].item() - before)
         assert name
     assert moved[1] < moved[0] - 0.01
+
+
+def broken_at(epoch: int, memo: Memo) -> list[Any]:
+    """The events of three epochs; in one of them, counted from 0, the alphas become no numbers."""
+    s = Setting()
+    problem = replace(s.problem, memo=memo)
+    net, gating = problem.supernet("separate"), Softmax(problem.space)
+    alphas = torch.optim.Adam(gating.parameters(), 0.01)
+
+    def spoil(at: int) -> None:
+        if at == epoch:
+            with torch.no_grad():
+                next(iter(gating.parameters())).fill_(float("nan"))
+
+    events = list(bilevel(problem, Trainer(problem, net, 3), gating, alphas, 3, begin=spoil))
+    return [*events, {n: a.detach().clone() for n, a in gating.alphas.items()}]
+
+
+def test_alphas_that_are_no_numbers_end_the_phase_at_its_last_good_epoch() -> None:
+    memo = Memo()
+    first, second, note, left = broken_at(2, memo)
+    assert (first.index, second.index) == (0, 1)
+    assert isinstance(note, Note)
+    assert note.level == "warning"
+    assert "epoch 3" in note.text
+    assert "epoch 2" in note.text
+    saved = memo.load("search")
+    assert saved["epoch"] == 2
+    assert all(a.isfinite().all() for a in left.values())
+    assert all(torch.equal(left[n], saved["kept"][2][f"alphas.{n}"]) for n in left)
+    again, told = broken_at(2, memo)  # another life ends in the same way
+    assert again == note
+    assert all(torch.equal(left[n], told[n]) for n in left)
+
+
+def test_alphas_that_are_no_numbers_at_once_are_an_error() -> None:
+    with pytest.raises(Diverged, match="first epoch"):
+        broken_at(0, Memo())
+
+
+def test_weights_may_learn_from_other_losses_and_what_is_watched_is_told() -> None:
+    s = Setting()
+    problem = replace(s.problem, memo=Memo())
+    net, gating = problem.supernet("separate"), Softmax(problem.space)
+
+    def losses(view: Any, batch: Any) -> Any:
+        out = view(batch.x)
+        return out, {"seven": 0 * out.sum(1) + 7}
+
+    asked = {"losses": losses, "watch": lambda epoch: {"seen": 10.0 + epoch}}
+    alphas = torch.optim.Adam(gating.parameters(), 0.01)
+    steps: Any = list(bilevel(problem, Trainer(problem, net, 2), gating, alphas, 2, **asked))
+    assert [e.values["train_loss"] for e in steps] == pytest.approx([7, 7])
+    assert [e.values["seen"] for e in steps] == [10, 11]
