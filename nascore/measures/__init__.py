@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.measures import calibration, hardware, relative
+from nascore.measures import calibration, hardware, relative, sharpness
 
 MEASURES: dict[str, type[Any]] = {
     "calibration": calibration.Calibration,
     "hardware": hardware.Hardware,
     "relative": relative.Relative,
+    "sharpness": sharpness.Sharpness,
 }
