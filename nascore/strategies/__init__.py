@@ -17,6 +17,7 @@ from nascore.strategies.proxy_assisted import ProxyAssisted
 from nascore.strategies.random_search import RandomSearch
 from nascore.strategies.regularized_evolution import RegularizedEvolution
 from nascore.strategies.robot import Robot
+from nascore.strategies.sd_darts import SdDarts
 from nascore.strategies.spos import Spos
 from nascore.strategies.successive_halving import SuccessiveHalving
 
@@ -35,5 +36,6 @@ STRATEGIES: dict[str, type[Any]] = {
     "darts_pt": DartsPt,
     "drnas": Drnas,
     "gdas": Gdas,
+    "sd_darts": SdDarts,
     "spos": Spos,
 }
