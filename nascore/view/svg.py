@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,10 +21,16 @@ OWN = ("t", "s", "cls", "id", "tip")
 FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # by XML 1.0, section 2.2
 
 
+@lru_cache(maxsize=4096)
+def _escaped(text: str) -> str:
+    return escape(FORBIDDEN.sub("\ufffd", text), quote=True)
+
+
 def _safe(value: object) -> str:
-    return escape(FORBIDDEN.sub("\ufffd", str(value)), quote=True)
+    return _escaped(str(value))
 
 
+@lru_cache(maxsize=4)
 def style(t: Tokens) -> str:
     """Style sheet of the scene's classes in one mode."""
     rules = {

@@ -38,13 +38,24 @@ def listed(asked: Asked) -> None:
         hide_index=True,
         height=330,
         row_height=36,
-        key=f"bench_rows_{table.name}_{len(rows)}_{sort}",
+        key=_grid(table, sort, top),
         on_select="rerun",
         selection_mode="multi-row",
         column_config=columns,
         alt=f"The best {len(top)} of {len(rows):,} chosen cells by {sort}",
     )
     _pick(asked, [int(top[i]) for i in event["selection"]["rows"] if i < len(top)])
+
+
+def _grid(table: Table, sort: str, top: NDArray[np.int64]) -> str:
+    """The key of the list. It changes only where ticks would come to stand beside other rows: a new list is slow."""
+    state, name = st.session_state, f"bench_grid_{table.name}"
+    shown = (sort, top.tobytes())
+    turn, before = state.get(name, (0, shown))
+    ticked = (state.get(f"bench_rows_{table.name}_{turn}") or {}).get("selection", {}).get("rows")
+    turn += bool(before != shown and ticked)
+    state[name] = (turn, shown)
+    return f"bench_rows_{table.name}_{turn}"
 
 
 def _head(asked: Asked, sort: str, rows: NDArray[np.int64]) -> None:
@@ -175,5 +186,5 @@ def _pick(asked: Asked, rows: list[int]) -> None:
 
 def _drop(name: str) -> None:
     benchask.put(pick="")
-    for key in [k for k in st.session_state if str(k).startswith(f"bench_rows_{name}_")]:
-        del st.session_state[key]
+    turn, shown = st.session_state.get(f"bench_grid_{name}", (0, None))
+    st.session_state[f"bench_grid_{name}"] = (turn + 1, shown)  # a list without ticks

@@ -31,6 +31,12 @@ HOW = (
 )
 
 
+def is_new(asked: Asked) -> bool:
+    """Whether this scatter is asked for the first time since the page was opened."""
+    shown, st.session_state["bench_shown"] = st.session_state.get("bench_shown"), (_stamp(asked), asked.color)
+    return shown != st.session_state["bench_shown"]
+
+
 def scatter(asked: Asked) -> None:
     """All archs at two metrics; a box in it chooses, or a click opens."""
     with st.container(gap=None):

@@ -21,6 +21,7 @@ from nascore.view.tokens import Tokens, op_label
 from pages.parts import forms, show, stores
 
 STATE_COLORS = {name: color for name, (color, _) in show.STATES.items()}
+ALBUM = 4096  # drawings kept of a space
 THUMBNAILS = 200  # rows with a drawing
 SPARK = 40  # points of a small curve
 ROW, TALLEST = 35, 420  # pixels
@@ -154,16 +155,22 @@ def metric_column(metric: str) -> Any:
     )
 
 
-@st.cache_resource(max_entries=2048, show_spinner=False)
-def _drawing(space: Space, arch: tuple[int, ...], shape: Shape, mode: str) -> str:
-    from nascore.view.tokens import tokens
-
-    return thumbnail(space.graph(arch, shape), tokens(mode))
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _album(space: Space, shape: Shape, mode: str) -> dict[tuple[int, ...], str]:
+    """Drawings made so far. One entry a space: to look up each drawing by its space takes as long as drawing it."""
+    return {}
 
 
 def drawings(archs: list[tuple[int, ...]], space: Space, shape: Shape, mode: str) -> list[str]:
     """Small pictures of cells as data addresses."""
-    return [_drawing(space, arch, shape, mode) for arch in archs]
+    from nascore.view.tokens import tokens
+
+    album, t = _album(space, shape, mode), tokens(mode)
+    if len(album) > ALBUM:
+        album.clear()
+    new = {arch: thumbnail(space.graph(arch, shape), t) for arch in archs if arch not in album}
+    album.update(new)
+    return [new.get(arch) or album[arch] for arch in archs]
 
 
 def picked_row(key: str) -> int | None:

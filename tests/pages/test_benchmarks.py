@@ -121,11 +121,30 @@ def test_count_and_list_are_sent_before_the_figures(
             return call(*given, **more)
 
         monkeypatch.setattr(st, name, noted)
-    at = visit("benchmarks", where="edge_1_0=nor_conv_3x3")
-    assert not at.exception
+    at = visit("benchmarks")
     page = [key for key in sent if key.startswith("bench_")]  # Home was there before
-    assert page[0].startswith("bench_rows_small_")
-    assert page[1:] == ["bench_cloud", "bench_effects", "bench_spread"]
+    assert page == ["bench_cloud", "bench_rows_small_0", "bench_effects", "bench_spread"]  # the longest first
+    sent.clear()
+    at.multiselect(key="bench_f_small_edge_1_0").set_value(["nor_conv_3x3"]).run()
+    assert not at.exception
+    assert sent[:4] == ["bench_rows_small_0", "bench_cloud", "bench_effects", "bench_spread"]
+
+
+def test_ticks_do_not_move_to_other_rows(visit: Open, home: Path) -> None:
+    """The list stays the same one, which is fast, until a tick would stand beside another row."""
+    write_small(home)
+    at = visit("benchmarks")
+    at.session_state["bench_rows_small_0"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    at.run()
+    picked = asked(at, "pick")
+    at.multiselect(key="bench_f_small_edge_1_0").set_value(["none"]).run()
+    assert at.session_state["bench_grid_small"][0] == 1
+    assert asked(at, "pick") == picked
+    at.multiselect(key="bench_f_small_edge_1_0").set_value(["skip_connect"]).run()
+    assert at.session_state["bench_grid_small"][0] == 1
+    at.button(key="bench_none").click().run()
+    assert at.session_state["bench_grid_small"][0] == 2
+    assert "pick" not in at.query_params
 
 
 def test_an_operation_picked_in_the_form_goes_into_the_address(visit: Open, home: Path) -> None:
