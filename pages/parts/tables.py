@@ -157,7 +157,7 @@ def metric_column(metric: str) -> Any:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _album(space: Space, shape: Shape, mode: str) -> dict[tuple[int, ...], str]:
-    """Drawings made so far. One entry a space: to look up each drawing by its space takes as long as drawing it."""
+    """Drawings made so far, one entry a space: to look up each by its space takes as long as drawing it."""
     return {}
 
 
