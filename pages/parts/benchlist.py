@@ -48,7 +48,7 @@ def listed(asked: Asked) -> None:
 
 
 def _grid(table: Table, sort: str, top: NDArray[np.int64]) -> str:
-    """The key of the list. A new list is slow: the key changes only if ticks would stand beside other rows."""
+    """The key of the list. A new list is slow: the key changes only if ticks would lie on other rows."""
     state, name = st.session_state, f"bench_grid_{table.name}"
     shown = (sort, top.tobytes())
     turn, before = state.get(name, (0, shown))
