@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.studies import diswot, gbdt_nas, gradsign, nas_evaluation_hard, nasnet
+from nascore.studies import diswot, gbdt_nas, gradsign, nas_evaluation_hard, nasnet, parzc
 
 STUDIES: dict[str, type[Any]] = {
     "diswot": diswot.Diswot,
@@ -12,4 +12,5 @@ STUDIES: dict[str, type[Any]] = {
     "gradsign": gradsign.Gradsign,
     "nas_evaluation_hard": nas_evaluation_hard.NasEvaluationHard,
     "nasnet": nasnet.Nasnet,
+    "parzc": parzc.Parzc,
 }
