@@ -149,10 +149,17 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     shown = context.new_page()
     shown.set_default_timeout(PATIENCE)
+    told: list[str] = []
+    shown.on("pageerror", lambda error: told.append(f"page error: {error.message}\n{error.stack}"))
+    shown.on(
+        "console", lambda said: told.append(f"{said.type}: {said.text}") if said.type == "error" else None
+    )
+    shown.on("crash", lambda _: told.append("the browser's tab crashed"))
     yield shown
     folder = ROOT / "test-results"
     if request.node.stash.get(FAILED, False):
         folder.mkdir(exist_ok=True)
+        print(f"{shown.url} {shown.title()!r}", *told[-20:], sep="\n")
         shown.screenshot(path=str(folder / f"{request.node.name}.png"), full_page=True)
     context.close()
 
