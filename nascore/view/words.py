@@ -22,6 +22,8 @@ TITLES = {
     "test_accuracy": "Test accuracy (%)",
     "params": "Parameters",
     "flops": "Multiply-adds",
+    "bit_ops": "Bit operations",
+    "size_bytes": "Size of the weights (bytes)",
     "loss": "Loss",
     "train_seconds": "Training time (s)",
     "val_ece_15": "Validation calibration error (ECE, 15 bins)",
@@ -155,8 +157,10 @@ def metric(name: str, value: float | None) -> str:
         return percent(value)
     if base == "flops":
         return compact(value, "multiply-adds")
-    if base in ("params", "index") or base.endswith("_count"):
-        return compact(value) if base == "params" else count(value)
+    if base in ("params", "bit_ops"):
+        return compact(value)
+    if base == "index" or base.endswith("_count"):
+        return count(value)
     if base.endswith("_seconds") or base == "seconds":
         return duration(value)
     unit = UNITS.get(base.rpartition("_")[2], "")

@@ -141,6 +141,44 @@ def test_json_goes_through_both_doors_and_names_may_be_left_out() -> None:
     assert to_json(bare)["knobs"]["names"] == ["arch", "training"]
 
 
+def test_restricted_parts_are_named_and_checked_by_what_is_behind_them() -> None:
+    few, cells = restrict(RECIPES, {"epochs": [2]}), restrict(CELL, {"edge_1_0": ["none"]})
+    assert Product((cells, few)).names == ("arch", "training")
+    assert Product((cells, restrict(few, {"smoothing": [0.1]}))).names == ("arch", "training")
+    for parts, says in (
+        ((cells, cells), r"^parts\[1\]: nasbench201 changes neither"),
+        ((few, cells), r"^parts\[0\]: training makes no network"),
+        ((cells, few, RECIPES), r"^parts\[2\]: training is added twice"),
+        ((cells, few, Quant(), few), r"^parts\[3\]: training is added twice"),
+        ((restrict(BOTH, {"recipe.epochs": [2]}), few), r"^parts\[0\]: a product inside a product"),
+        ((cells, restrict(BOTH, {"recipe.epochs": [2]})), r"^parts\[1\]: a product inside a product"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            Product(parts)
+
+
+def test_a_text_that_says_a_choice_twice_is_not_read() -> None:
+    arch = (0,) * 6 + (0, 0, 0, 0)
+    text = BOTH.text(arch)
+    assert BOTH.read(text) == arch
+    assert BOTH.read(text + " epochs=2") is None
+    assert BOTH.read(text.replace("epochs=1", "epochs=3")) is None
+
+
+def test_a_product_s_supernet_owns_what_the_first_part_s_owns() -> None:
+    net = BOTH.supernet(promises.SHAPE, "separate", BOTH.choices())
+    mine = net.own("arch.edge_1_0")
+    assert mine
+    assert [id(p) for p in mine] == [id(p) for p in net.inner.own("edge_1_0")]  # type: ignore[attr-defined]
+    part = net.own("arch.edge_1_0", 3)
+    assert 0 < len(part) < len(mine)
+    assert net.own("recipe.lr") == []
+    narrow = restrict(BOTH, {"arch.edge_1_0": ["none", "nor_conv_3x3"], "recipe.epochs": [2]})
+    few = BOTH.supernet(promises.SHAPE, "separate", narrow.choices())
+    assert len(few.own("arch.edge_1_0")) < len(mine), "closed options have no weights"
+    assert len(few.own("arch.edge_2_0")) == len(net.own("arch.edge_2_0"))
+
+
 @pytest.mark.parametrize(
     ("knobs", "says"),
     [
