@@ -198,5 +198,26 @@ class Dirichlet(Softmax):
         }
 
 
+class Sparsemax(Softmax):
+    """All open options, weighed by the nearest point of the simplex: small alphas give no share at all.
+
+    Source: Martins and Astudillo 2016, algorithm 1. An option without a share stays listed, so that it comes
+    back once its alpha is moved by others of its choice.
+    """
+
+    def probabilities(self) -> dict[str, Tensor]:
+        """The projection of the open alphas on the simplex."""
+        return {c.name: _projected(self.logits(c)) for c in self.choices}
+
+
+def _projected(logits: Tensor) -> Tensor:
+    """(n,) the point of the simplex nearest to the finite logits (n,)."""
+    ordered = logits.sort(descending=True).values
+    counts = torch.arange(1, len(logits) + 1, device=logits.device)
+    shown = ordered.isfinite() & (1 + counts * ordered > ordered.cumsum(0))
+    most = int(shown.sum())
+    return (logits - (ordered[:most].sum() - 1) / most).clamp(min=0)
+
+
 def _slot(name: str) -> str:
     return name.replace(".", "/")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nascore.errors import BadInput
-from nascore.gates import Gate, Gating, Gumbel, Softmax, discretize, one_hot, only, without
+from nascore.gates import Gate, Gating, Gumbel, Softmax, Sparsemax, discretize, one_hot, only, without
 from nascore.space import Choice, Space, restrict
 
 
@@ -143,3 +143,34 @@ def test_dirichlet_leaves_shut_options_out() -> None:
     gating.fix("two.size", 2)
     assert gating()["two.size"].options == (2,)
     assert gating.probabilities()["two.size"].tolist() == [0, 0, 1]
+
+
+def test_sparsemax_is_the_nearest_point_of_the_simplex() -> None:
+    from scipy.optimize import minimize
+
+    torch.manual_seed(0)
+    gating = Sparsemax(SPACE, scale=0.6)
+    for choice in SPACE.choices():
+        alpha = gating.logits(choice).detach().double().numpy()
+        start = [1 / len(alpha)] * len(alpha)
+        found = minimize(
+            lambda p, a=alpha: ((p - a) ** 2).sum(),
+            start,
+            bounds=[(0, 1)] * len(alpha),
+            constraints={"type": "eq", "fun": lambda p: p.sum() - 1},
+        )
+        assert gating.probabilities()[choice.name].tolist() == pytest.approx(found.x.tolist(), abs=1e-4)
+
+
+def test_sparsemax_gives_small_alphas_nothing_and_keeps_to_what_is_open() -> None:
+    gating = Sparsemax(SPACE)
+    with torch.no_grad():
+        gating.alphas["two/size"].copy_(torch.tensor([2.0, 0.1, 0.0]))
+    assert gating.probabilities()["two.size"].tolist() == [1, 0, 0]
+    gating.fix("two.size", 2)
+    assert gating.probabilities()["two.size"].tolist() == [0, 0, 1]
+    assert gating()["two.size"].options == (2,)
+    with torch.no_grad():
+        gating.alphas["one"].zero_()
+    slope = torch.autograd.grad(gating.probabilities()["one"][0], gating.alphas["one"])[0]
+    assert slope.tolist() == [0.5, -0.5]

@@ -16,12 +16,17 @@ from nascore.events import Chosen, Event, Step, Tried
 from nascore.kinds import check_knobs, knobs, summary
 from nascore.problem import Memo, Problem, search
 from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.space import Space, restrict
 from nascore.spaces.nasbench201 import Nasbench201
+from nascore.spaces.nats_size import NatsSize
 from nascore.strategies import STRATEGIES
 from nascore.tasks.images import Digits
 from tests import toys
 
 torch.set_num_threads(1)
+CELLS = Nasbench201(1, 4, 1, 4)
+NARROW = restrict(NatsSize(4), {c.name: (8, 16, 24) for c in NatsSize().choices()})
+NESTED: dict[str, Space] = {"tangle_nas": NARROW}  # where options lie inside one weight
 
 
 def on_supernets(name: str) -> bool:
@@ -43,10 +48,14 @@ def strategy(request: pytest.FixtureRequest) -> Any:
     return cls(**{f.name: short[f.name] for f in knobs(cls) if f.name in short})
 
 
-def problem(seed: int = 0, memo: Memo | None = None) -> Problem:
-    recipe = SgdCosine(epochs=1, batch=16)
-    space, task = Nasbench201(1, 4, 1, 4), Digits(train_images=32)
-    return Problem(space, task, recipe, Trained(), seed=seed, memo=memo or Memo())
+def space_of(strategy: Any) -> Space:
+    """The cells, or what the strategy needs instead."""
+    return next((NESTED[n] for n in NESTED if STRATEGIES[n] is type(strategy)), CELLS)
+
+
+def problem(strategy: Any, seed: int = 0, memo: Memo | None = None) -> Problem:
+    recipe, task = SgdCosine(epochs=1, batch=16), Digits(train_images=32)
+    return Problem(space_of(strategy), task, recipe, Trained(), seed=seed, memo=memo or Memo())
 
 
 def words(events: list[Event]) -> list[tuple[Any, ...]]:
@@ -68,7 +77,7 @@ def test_there_are_some() -> None:
 
 
 def test_it_ends_with_a_choice_that_was_judged(strategy: Any) -> None:
-    p = problem()
+    p = problem(strategy)
     events = list(search(strategy, p))
     judged = [e for e in events if isinstance(e, Tried) and not e.failed]
     assert isinstance(events[-1], Chosen)
@@ -77,17 +86,19 @@ def test_it_ends_with_a_choice_that_was_judged(strategy: Any) -> None:
 
 
 def test_the_same_seed_gives_the_same_events_and_another_does_not(strategy: Any) -> None:
-    first, again, other = (plain(list(search(strategy, problem(s)))) for s in (1, 1, 2))
+    first, again, other = (plain(list(search(strategy, problem(strategy, s)))) for s in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_each_epoch_tells_shares_that_sum_to_one(strategy: Any) -> None:
-    steps = [e for e in search(strategy, problem()) if isinstance(e, Step) and "train_loss" in e.values]
+    steps = [
+        e for e in search(strategy, problem(strategy)) if isinstance(e, Step) and "train_loss" in e.values
+    ]
     told = [s.values for s in steps if any(v.startswith("gate/") for v in s.values)]
     assert len(told) >= strategy.epochs
     for values in told:
-        for choice in Nasbench201().choices():
+        for choice in space_of(strategy).choices():
             shares = [values[f"gate/{choice.name}/{o}"] for o in choice.options]
             assert sum(shares) == pytest.approx(1, abs=1e-5)
         assert 0 <= values["supernet_error"] <= 1
@@ -95,10 +106,10 @@ def test_each_epoch_tells_shares_that_sum_to_one(strategy: Any) -> None:
 
 
 def test_a_second_life_says_the_same_from_where_the_first_was_cut(strategy: Any, tmp_path: Path) -> None:
-    whole = plain(list(search(strategy, problem(memo=Memo(tmp_path / "whole")))))
+    whole = plain(list(search(strategy, problem(strategy, memo=Memo(tmp_path / "whole")))))
     for cut in (1, 2, len(whole) - 1):
         memo, first = Memo(tmp_path / str(cut)), []
-        events = search(strategy, problem(memo=memo))
+        events = search(strategy, problem(strategy, memo=memo))
         for event in events:
             first.append(event)
             if len(first) == cut:
@@ -107,8 +118,8 @@ def test_a_second_life_says_the_same_from_where_the_first_was_cut(strategy: Any,
         known = Memo(tmp_path / str(cut))
         for event in first:
             if isinstance(event, Tried):
-                known.record(Nasbench201(1, 4, 1, 4), event)
-        second = plain(list(search(strategy, problem(memo=known))))
+                known.record(space_of(strategy), event)
+        second = plain(list(search(strategy, problem(strategy, memo=known))))
         merged = {tuple(map(str, e.identity())): e for e in [*plain(first), *second]}
         assert list(merged.values()) == whole
 
