@@ -219,5 +219,19 @@ def _projected(logits: Tensor) -> Tensor:
     return (logits - (ordered[:most].sum() - 1) / most).clamp(min=0)
 
 
+class MaxW(Softmax):
+    """All open options, each with 1 minus its distance from the largest share: the leader's weight is 1.
+
+    The leader's alpha gains nothing through its own option, and no other option starves. At the start the
+    weights sum to the number of options, n times those of the softmax.
+
+    Source: sharpDARTS (Hundt et al., 2019), section 3; the gradient flows through the maximum, as in its code.
+    """
+
+    def forward(self) -> Gates:
+        """Every open option with 1 - max(p) + p."""
+        return {n: Gate(g.options, 1 - g.weights.max() + g.weights) for n, g in super().forward().items()}
+
+
 def _slot(name: str) -> str:
     return name.replace(".", "/")

@@ -174,3 +174,20 @@ def test_sparsemax_gives_small_alphas_nothing_and_keeps_to_what_is_open() -> Non
         gating.alphas["one"].zero_()
     slope = torch.autograd.grad(gating.probabilities()["one"][0], gating.alphas["one"])[0]
     assert slope.tolist() == [0.5, -0.5]
+
+
+def test_the_leader_of_max_w_has_weight_one_and_gets_nothing_through_its_own_option() -> None:
+    from nascore.gates import MaxW
+
+    gating = MaxW(restrict(SPACE, {"two.size": [1, 3]}))
+    alphas = gating.alphas["two/size"]
+    with torch.no_grad():
+        alphas.copy_(torch.tensor([math.log(3), 50.0, 0.0]))
+    gate = gating()["two.size"]
+    assert gate.options == (0, 2)
+    torch.testing.assert_close(gate.weights, torch.tensor([1.0, 0.5]))
+    torch.testing.assert_close(gating.probabilities()["two.size"], torch.tensor([0.75, 0.0, 0.25]))
+    (own,) = torch.autograd.grad(gate.weights[0], alphas, retain_graph=True)
+    assert own.tolist() == pytest.approx([0, 0, 0], abs=1e-7)
+    (other,) = torch.autograd.grad(gate.weights[1], alphas)  # of 1 - p0 + p1: both derivatives of a softmax
+    assert other.tolist() == pytest.approx([-2 * 3 / 16, 0, 2 * 3 / 16])

@@ -2,7 +2,9 @@
 
 Schedules as shares of the training t in [0, 1), with lr the largest rate: cosine lr / 2 * (1 + cos(pi t));
 linear lr * (1 - t); step lr / 10 from half and lr / 100 from three quarters on (as He et al., 2016, on
-CIFAR); constant lr; one_cycle from lr / 25 up to lr at t = .3 and down to lr / 250,000, both along half a
+CIFAR); constant lr; cosine_power with v = power^u of the cosine u = (1 + cos(pi t)) / 2, moved and scaled to
+lr at the start and lr_end at the end (sharpDARTS; Hundt et al., 2019, section 3; its code's curve ends a
+step earlier), which power 1 turns into the cosine; one_cycle from lr / 25 up to lr at t = .3 and down to lr / 250,000, both along half a
 cosine (Smith and Topin, 2018; the numbers are those of torch's OneCycleLR, the momentum does not move).
 """
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from nascore.task import Batch, Shape
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "radam", "rmsprop")
-SCHEDULES = ("cosine", "linear", "step", "constant", "one_cycle")
+SCHEDULES = ("cosine", "linear", "step", "constant", "one_cycle", "cosine_power")
 RISE, START, END = 0.3, 1 / 25, 1 / 250_000  # of one_cycle
 
 
@@ -36,9 +38,11 @@ class Tunable(Recipe):
         "sgd", help="the optimizer that steps the weights", options=OPTIMIZERS
     )
     lr: float = knob(0.1, 1e-5, 10.0, "the largest learning rate", log=True)
-    schedule: Literal["cosine", "linear", "step", "constant", "one_cycle"] = knob(
+    schedule: Literal["cosine", "linear", "step", "constant", "one_cycle", "cosine_power"] = knob(
         "cosine", help="how the learning rate moves", options=SCHEDULES
     )
+    power: float = knob(10.0, 1.0, 1000.0, "of cosine_power: 1 is a cosine, more falls sooner", log=True)
+    lr_end: float = knob(0.0, 0.0, 1.0, "of cosine_power: the learning rate at the end")
     warmup: float = knob(0.0, 0.0, 0.9, "share of the training in which the rate first rises to its schedule")
     momentum: float = knob(0.9, 0.0, 0.9999, "of sgd and rmsprop: how much of the last step is kept")
     nesterov: bool = knob(True, help="of sgd: look ahead by the momentum before taking the gradient")
@@ -74,6 +78,8 @@ class Tunable(Recipe):
         share = min(done / total, 1.0) if total > 0 else 1.0
         rising = self.warmup * total
         ramp = min((done + 1) / rising, 1.0) if rising > 0 else 1.0
+        if self.schedule == "cosine_power":
+            return ramp * (self.lr_end + (self.lr - self.lr_end) * cosine_power(self.power, share))
         return ramp * self.lr * factor(self.schedule, share)
 
     def teach(self, batch: Batch, shape: Shape) -> Batch:
@@ -109,6 +115,15 @@ def factor(schedule: str, t: float) -> float:
             return _between(1.0, END, (t - RISE) / (1 - RISE))
         case _:
             return 1.0
+
+
+def cosine_power(power: float, t: float) -> float:
+    """The share from 1 at t = 0 to 0 at t = 1, lower between the larger the power is.
+
+    (power^u - 1) / (power - 1) with u = (1 + cos(pi t)) / 2; its limit at power 1 is u.
+    """
+    u = 0.5 * (1 + math.cos(math.pi * t))
+    return u if power == 1 else math.expm1(u * math.log(power)) / (power - 1)
 
 
 def _between(start: float, end: float, t: float) -> float:

@@ -98,6 +98,24 @@ def test_one_cycle_is_that_of_torch() -> None:
     assert recipe.rate(total, total) == pytest.approx(0.3 / 250_000)
 
 
+def test_cosine_power_keeps_its_ends_and_falls_sooner_the_larger_its_power() -> None:
+    cosine = [Tunable(lr=0.3, schedule="cosine").rate(s, 50) for s in range(51)]
+    plain = Tunable(lr=0.3, schedule="cosine_power", power=1.0)
+    assert [plain.rate(s, 50) for s in range(51)] == cosine
+    curves = [cosine]
+    for power in (1.0001, 2.0, 10.0, 100.0):
+        recipe = Tunable(lr=0.3, schedule="cosine_power", power=power, lr_end=0.0)
+        curve = [recipe.rate(s, 50) for s in range(51)]
+        assert curve[0] == pytest.approx(0.3)
+        assert curve[-1] == pytest.approx(0, abs=1e-12)
+        assert all(b < a for a, b in zip(curves[-1][1:-1], curve[1:-1], strict=True))
+        curves.append(curve)
+    raised = Tunable(lr=0.3, schedule="cosine_power", power=10.0, lr_end=0.1)
+    assert [raised.rate(s, 50) for s in (0, 25, 50)] == pytest.approx(
+        [0.3, 0.1 + 0.2 * (math.sqrt(10) - 1) / 9, 0.1]
+    )
+
+
 def test_a_warm_up_rises_in_a_line_and_then_leaves_the_schedule_alone() -> None:
     warm, cold = Tunable(lr=1.0, warmup=0.1), Tunable(lr=1.0)
     shares = [warm.rate(s, 100) / cold.rate(s, 100) for s in range(100)]
