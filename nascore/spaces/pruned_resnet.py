@@ -115,7 +115,7 @@ class PrunedResnet(Space):
 
     def costs(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
         """Exact and vectorized: polynomials of the widths, block by block."""
-        archs = np.asarray(archs).reshape(-1, len(self.choices()))
+        archs = np.asarray(archs)
         value = _values(self, archs)
         width = value["stem.width"]
         size = strided(shape.image, 1, 1)

@@ -221,7 +221,7 @@ class Stages(Space):
 
     def costs(self, archs: Archs, shape: Shape) -> dict[str, NDArray[np.float64]]:
         """Exact; each layer is counted once for every distinct setting, then looked up."""
-        archs = np.asarray(archs).reshape(-1, len(self.choices()))
+        archs = np.asarray(archs)
         places: list[Role] = [self.resolution]
         total = self._looked(
             archs,

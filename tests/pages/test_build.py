@@ -376,6 +376,16 @@ def test_a_space_too_large_for_this_machine_is_said(visit: Open) -> None:
     assert at.metric[0].value == "3.73\u00a0×\u00a010¹⁹"
 
 
+def test_a_single_network_of_60_gb_is_counted_and_said(visit: Open) -> None:
+    """Nothing to choose, and nothing is built: 25 thousand million weights are only counted."""
+    stage = {"blocks": ["conv"], "widths": [4096], "depths": [32], "strides": [1], "kernels": [7]}
+    space = {"name": "stages", "knobs": {"stages": [stage], "stem": 4}}
+    at = visit("build", doc=json.dumps({"title": "wide", "space": space}))
+    assert at.metric[0].value == "1"
+    assert "25.5 G" in said(at)
+    assert "too large" in said(at)
+
+
 def test_a_draft_that_is_gone_or_damaged_is_said(visit: Open, home: Path) -> None:
     assert "is no space that was drawn here" in shown(visit("build", space="0123456789ab").error[0].value)
     draft = drafts.create(buildedit.blank())
