@@ -225,7 +225,8 @@ class MaxW(Softmax):
     The leader's alpha gains nothing through its own option, and no other option starves. At the start the
     weights sum to the number of options, n times those of the softmax.
 
-    Source: sharpDARTS (Hundt et al., 2019), section 3; the gradient flows through the maximum, as in its code.
+    Source: sharpDARTS (Hundt et al., 2019), section 3. The gradient flows through the maximum, as in the
+    released code.
     """
 
     def forward(self) -> Gates:

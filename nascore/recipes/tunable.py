@@ -2,10 +2,9 @@
 
 Schedules as shares of the training t in [0, 1), with lr the largest rate: cosine lr / 2 * (1 + cos(pi t));
 linear lr * (1 - t); step lr / 10 from half and lr / 100 from three quarters on (as He et al., 2016, on
-CIFAR); constant lr; cosine_power with v = power^u of the cosine u = (1 + cos(pi t)) / 2, moved and scaled to
-lr at the start and lr_end at the end (sharpDARTS; Hundt et al., 2019, section 3; its code's curve ends a
-step earlier), which power 1 turns into the cosine; one_cycle from lr / 25 up to lr at t = .3 and down to lr / 250,000, both along half a
-cosine (Smith and Topin, 2018; the numbers are those of torch's OneCycleLR, the momentum does not move).
+CIFAR); constant lr; one_cycle from lr / 25 up to lr at t = .3 and down to lr / 250,000, both along half a
+cosine (Smith and Topin, 2018; the numbers are those of torch's OneCycleLR, the momentum does not move);
+cosine_power (sharpDARTS; Hundt et al., 2019) from lr to lr_end along power^u of the cosine's share u.
 """
 
 from __future__ import annotations
