@@ -21,6 +21,7 @@ from nascore.strategies.sd_darts import SdDarts
 from nascore.strategies.spos import Spos
 from nascore.strategies.successive_halving import SuccessiveHalving
 from nascore.strategies.tangle_nas import TangleNas
+from nascore.strategies.tas import Tas
 
 STRATEGIES: dict[str, type[Any]] = {
     "random_search": RandomSearch,
@@ -40,4 +41,5 @@ STRATEGIES: dict[str, type[Any]] = {
     "sd_darts": SdDarts,
     "spos": Spos,
     "tangle_nas": TangleNas,
+    "tas": Tas,
 }

@@ -7,7 +7,7 @@ in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -72,7 +72,7 @@ class DartsPt(Strategy):
         order = [c for c in _shuffled(problem) if len(c.open) > 1]
         for i, choice in enumerate(order if self.select == "perturbation" else ()):
             found = problem.memo.once(
-                f"left out/{choice.name}", lambda c=choice: _drops(problem, net, gating(), c)
+                f"left out/{choice.name}", lambda c=choice: drops(problem, net, gating(), c)
             )
             kept = max(zip(found, choice.open, strict=True), key=lambda pair: pair[0])[1]
             gating.fix(choice.name, kept)
@@ -94,8 +94,13 @@ def _shuffled(problem: Problem) -> list[Choice]:
     return [choices[i] for i in problem.rng("order").permutation(len(choices))]
 
 
-def _drops(problem: Problem, net: Supernet, gates: Gates, choice: Choice) -> list[tuple[float, float]]:
-    """(error, loss) of the supernet on the validation part without each open option of a choice.
+def drops(problem: Problem, net: Supernet, gates: Gates, choice: Choice) -> list[tuple[float, float]]:
+    """(error, loss) of the supernet without each open option of a choice, as `judged`."""
+    return judged(problem, net, [masked(gates, choice.name, option) for option in choice.open])
+
+
+def judged(problem: Problem, net: Supernet, many: Sequence[Gates]) -> list[tuple[float, float]]:
+    """(error, loss) of the supernet on the validation part under each of these gates.
 
     Batch norms use the statistics of each batch; their running ones stay as they are.
     """
@@ -107,9 +112,8 @@ def _drops(problem: Problem, net: Supernet, gates: Gates, choice: Choice) -> lis
     net.train()
     out = []
     with torch.no_grad():
-        for option in choice.open:
-            view = net.at(masked(gates, choice.name, option))
-            wrong, loss, n = 0.0, 0.0, 0
+        for gates in many:
+            view, wrong, loss, n = net.at(gates), 0.0, 0.0, 0
             for batch in problem.batches("validation", "left out"):
                 y = view(batch.x)
                 wrong += float(y.argmax(-1).ne(batch.y).sum())  # type: ignore[arg-type] -- labels

@@ -11,7 +11,7 @@ from nascore.gates import Gate, Softmax
 from nascore.problem import Problem, search
 from nascore.recipes.sgd_cosine import SgdCosine
 from nascore.spaces.nasbench201 import Nasbench201
-from nascore.strategies.darts_pt import DartsPt, _drops, masked
+from nascore.strategies.darts_pt import DartsPt, drops, masked
 from nascore.supernet import Supernet
 from nascore.tasks.images import Digits
 
@@ -50,7 +50,7 @@ def test_the_option_whose_removal_hurts_most_has_the_largest_error() -> None:
     worth = {0: 0.0, 1: 0.1, 2: 0.5, 3: 0.3, 4: 0.05}
     gates = {n: Gate((0, 1, 2, 3, 4), torch.full((5,), 0.2)) for n in names}
     choice = next(c for c in p.space.choices() if c.name == "edge_1_0")
-    errors = [e for e, _ in _drops(p, Fake(p, worth), gates, choice)]
+    errors = [e for e, _ in drops(p, Fake(p, worth), gates, choice)]
     assert max(range(5), key=errors.__getitem__) == 2
     assert errors[2] == pytest.approx(1 - 0.45, abs=0.07)
 
@@ -59,7 +59,7 @@ def test_looking_leaves_weights_and_statistics_alone() -> None:
     p = problem()
     net = p.supernet("separate")
     before = {n: t.clone() for n, t in net.state_dict().items()}
-    _drops(p, net, Softmax(p.space)(), p.space.choices()[0])
+    drops(p, net, Softmax(p.space)(), p.space.choices()[0])
     assert all(torch.equal(before[n], t) for n, t in net.state_dict().items())
 
 
