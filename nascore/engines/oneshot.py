@@ -83,3 +83,26 @@ def check_sharing(problem: Problem, sharing: Any = "separate") -> None:
         problem.space.supernet(problem.task.shape, sharing, problem.space.choices())
     except NotSupported as error:
         raise BadInput(f"strategy: it trains a network that holds all others, and {error}") from error
+
+
+def check_nested(problem: Problem) -> None:
+    """Looks whether the options lie inside one another's weights.
+
+    Raises:
+        BadInput: they do not; says which spaces and strategies would do.
+    """
+    space, shape = problem.space, problem.task.shape
+    try:
+        space.supernet(shape, "entangled", space.choices())
+    except NotSupported:
+        try:
+            check_sharing(problem)
+        except BadInput as error:
+            raise BadInput(
+                f"{error}; choose a space of widths, kernels or depths, such as nats_size"
+            ) from None
+        raise BadInput(
+            "strategy: it trains a network that holds all others inside its own weights, and these have none "
+            "in common; choose a space of widths, kernels or depths, such as nats_size, or a strategy for "
+            "separate weights, such as drnas"
+        ) from None

@@ -19,6 +19,7 @@ from nascore.recipes.sgd_cosine import SgdCosine
 from nascore.space import Space, restrict
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.spaces.nats_size import NatsSize
+from nascore.spaces.pruned_resnet import PrunedResnet
 from nascore.strategies import STRATEGIES
 from nascore.tasks.images import Digits
 from tests import toys
@@ -26,7 +27,10 @@ from tests import toys
 torch.set_num_threads(1)
 CELLS = Nasbench201(1, 4, 1, 4)
 NARROW = restrict(NatsSize(4), {c.name: (8, 16, 24) for c in NatsSize().choices()})
-NESTED: dict[str, Space] = {"tangle_nas": NARROW}  # where options lie inside one weight
+NESTED: dict[str, Space] = {
+    "tangle_nas": NARROW,
+    "tas": PrunedResnet(8, 4),
+}  # where options lie inside one weight
 
 
 def on_supernets(name: str) -> bool:
