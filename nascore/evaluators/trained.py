@@ -79,7 +79,8 @@ class Trained(Evaluator):
         self.length(problem)
         free = ("params", "flops", *problem.space.priced())
         close = ("val_ece_15",) if self.closely else ()
-        return ("error", "loss", *close, *free, "train_seconds", "latency_ms")
+        timed = () if "bit_ops" in free else ("latency_ms",)  # floats that act as few bits take another time
+        return ("error", "loss", *close, *free, "train_seconds", *timed)
 
     def at(self, epochs: int) -> Trained:
         """The same judge, stopped after `epochs` of the same schedule.

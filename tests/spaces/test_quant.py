@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import inspect
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from nascore.layers import layers_of, layout, places, trunk_of
 from nascore.problem import Constraint, Objective, Problem
 from nascore.product import product
 from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.runs.spec import RunSpec
 from nascore.space import array, key, parse, restrict, sample, size, tuples
 from nascore.spaces import SPACES
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.spaces.quant import Quant
 from nascore.spaces.quant_net import Rounding, hold_bits, make_rounding, rounded, rounded_weights
 from nascore.spaces.training import Training
+from nascore.strategies.random_search import RandomSearch
 from nascore.supernet import recalibrate
 from nascore.task import Batch
 from nascore.tasks.images import Digits
@@ -488,6 +491,14 @@ def test_prices_are_objectives_and_constraints_that_cost_no_training() -> None:
     assert all(p.costs([a])["size_bytes"][0] <= 4000 for a in drawn)
     told = next(t for t in p.evaluate(drawn[:1]) if isinstance(t, Tried))
     assert told.metrics["bit_ops"] == p.costs([told.arch])["bit_ops"][0]
+
+
+def test_the_time_of_simulated_bits_is_no_objective() -> None:
+    """Rounded layers are floats that act as few bits: what they take here says nothing of them."""
+    spec = RunSpec(BOTH, Digits(), SgdCosine(epochs=1, batch=32), Trained(), RandomSearch())
+    assert "latency_ms" not in Trained().metrics(spec.problem())
+    with pytest.raises(BadInput, match=r"^objectives\[0\]: 'latency_ms' is not given by this evaluator"):
+        replace(spec, objectives=(Objective("latency_ms"),)).checked()
 
 
 def test_two_archs_of_one_network_keep_their_own_prices() -> None:
