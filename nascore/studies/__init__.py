@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.studies import darts_pt, diswot, gbdt_nas, gradsign, nas_evaluation_hard, nasnet, parzc
+from nascore.studies import diswot, gbdt_nas, gradsign, nas_evaluation_hard, nasnet, parzc, robot
 
 STUDIES: dict[str, type[Any]] = {
-    "darts_pt": darts_pt.DartsPt,
     "diswot": diswot.Diswot,
     "gbdt_nas": gbdt_nas.GbdtNas,
     "gradsign": gradsign.Gradsign,
     "nas_evaluation_hard": nas_evaluation_hard.NasEvaluationHard,
     "nasnet": nasnet.Nasnet,
     "parzc": parzc.Parzc,
+    "robot": robot.Robot,
 }
