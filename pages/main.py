@@ -16,6 +16,7 @@ pages = {
         st.Page("build.py", title="Build", icon=":material/design_services:"),
         st.Page("search.py", title="New search", icon=":material/travel_explore:"),
         st.Page("runs.py", title="Runs", icon=":material/monitoring:"),
+        st.Page("compare.py", title="Compare", icon=":material/stacked_line_chart:"),
     ],
     "Judge": [
         st.Page("ranking.py", title="Ranking", icon=":material/format_list_numbered:"),

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from nascore.runs.state import Summary
-from pages.parts import links, runacts, runtable, runview, show, stores, tables
+from pages.parts import comparedata, links, runacts, runtable, runview, show, stores, tables
 from pages.parts.setup import page_setup
 
 HOW = (
@@ -47,6 +47,7 @@ def everything() -> None:
 
     listed()
     st.markdown(":small[:gray[Select a row to open the run.]]")
+    links.link(links.COMPARE, "Compare runs", "stacked_line_chart")
 
 
 def gone(run_id: str) -> None:
@@ -95,6 +96,8 @@ def one(summary: Summary) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         links.link(links.RUNS, "All runs", "arrow_back")
         links.link(links.PARETO, "Its fronts", "line_axis", source=f"run:{summary.run}")
+        near = ",".join(comparedata.alike(stores.runs(), summary.run)[:30])
+        links.link(links.COMPARE, "Compare with its like", "stacked_line_chart", runs=near)
         runtable.menu(summary)
 
 

@@ -19,6 +19,7 @@ PROTOCOL = ("data", "split", "epochs", "seeds", "source")
 MACHINE = ("cpu", "device", "threads")
 VERSIONS = ("python", "torch")
 MOST = 4  # values that are listed
+MEANING = 5  # entries of `_fair` that decide what a number means
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ def checklist(facts: Sequence[Fact], left_out: int = 0, baseline: str = "") -> l
     return [*_code(facts), *_fair(facts), *_evidence(facts, left_out, baseline), *_reported(facts)]
 
 
+def apart(facts: Sequence[Fact]) -> list[str]:
+    """In what runs differ so that their numbers do not mean the same: space, data, recipe, protocol, goal."""
+    return list(dict.fromkeys(e.evidence for e in _fair(facts)[:MEANING] if e.answer == "no"))
+
+
 def _code(facts: Sequence[Fact]) -> list[Entry]:
     part = "Can be repeated"
     seeds = sorted({f.seed for f in facts})
@@ -99,7 +105,7 @@ def _code(facts: Sequence[Fact]) -> list[Entry]:
             "yes",
             "Each run's specification holds all of them, defaults included",
         ),
-        Entry(part, "The seeds are stated", "yes", f"Seeds {_listed(seeds)}"),
+        Entry(part, "The seeds are stated", "yes", f"Seeds {_range(seeds)}"),
         Entry(
             part,
             "The versions of the libraries are stated",
@@ -164,7 +170,7 @@ def _same(part: str, say: str, facts: Sequence[Fact], *tops: str) -> Entry:
     short = "; ".join(
         f"{p.rpartition('.')[2].replace('_', ' ')} {said[p]}" if "." in p else said[p].replace("_", " ")
         for p in said
-        if p in tops or (p.partition(".")[0] in tops and tops == ("budget",) and said[p] != "0")
+        if (p in tops and said[p]) or (p.partition(".")[0] in tops and tops == ("budget",) and said[p] != "0")
     )
     return Entry(part, say, "yes", f"All: {short}" if short else "All alike")
 
@@ -184,18 +190,18 @@ def _said(values: Sequence[tuple[str, ...]], none: str) -> str:
 
 def _recorded(part: str, say: str, facts: Sequence[Fact], keys: Sequence[str], top: str = "") -> Entry:
     values = _values(facts, keys)
-    kinds = {v for v in values if v}
-    if len(kinds) > 1:
-        apart = [k for i, k in enumerate(keys) if len({v[i] for v in kinds}) > 1]
-        which = "; ".join(
-            f"{k}: {_listed(sorted({v[keys.index(k)] or 'none' for v in kinds}))}" for k in apart
-        )
-        return Entry(part, say, "no", f"They differ in {which}")
+    kinds = sorted({v for v in values if v})
+    which = [
+        f"{k}: {_listed(sorted(said))}" for i, k in enumerate(keys) if len(said := {v[i] for v in kinds}) > 1
+    ]
     if top and not _alike(facts, top):
-        return Entry(part, say, "no", f"They differ in {_apart(facts, top)}")
+        which.insert(0, _apart(facts, top))
+    if which:
+        return Entry(part, say, "no", f"They differ in {'; '.join(which)}")
     if not all(values):
         return Entry(part, say, "unknown", "Some runs recorded nothing of it")
-    return Entry(part, say, "yes", f"All: {' · '.join(v for v in values[0] if v)}")
+    said = [f"{v} epochs" if k == "epochs" else v for k, v in zip(keys, values[0], strict=True) if v]
+    return Entry(part, say, "yes", f"All: {' · '.join(said)}")
 
 
 def _evidence(facts: Sequence[Fact], left_out: int, baseline: str) -> list[Entry]:
@@ -310,6 +316,12 @@ def _reported(facts: Sequence[Fact]) -> list[Entry]:
             "Runs do not know what was tried before them",
         ),
     ]
+
+
+def _range(seeds: Sequence[int]) -> str:
+    """Whole numbers in a row as their ends."""
+    whole = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
+    return f"{seeds[0]} to {seeds[-1]}" if whole else _listed(seeds)
 
 
 def _listed(values: Sequence[Any]) -> str:

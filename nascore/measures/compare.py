@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -153,7 +154,9 @@ def _one_sample(x: np.ndarray[Any, np.dtype[np.float64]], mean: float) -> float:
         return float(x[0] == mean)
     from scipy.stats import ttest_1samp
 
-    return float(getattr(ttest_1samp(x, mean), "pvalue"))  # noqa: B009 -- scipy's own type
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scipy warns of values that are nearly alike
+        return float(getattr(ttest_1samp(x, mean), "pvalue"))  # noqa: B009 -- scipy's own type
 
 
 def over_random(found: ArrayLike, random: ArrayLike) -> Improvement:

@@ -84,7 +84,7 @@ def _trial(
     least = 2 / 2 ** len(a) if paired else 2 / math.comb(sum(n), n[0])
     said, p = "", math.nan
     if min(n) < FEWEST:
-        said = f"{n[0]} and {n[1]} runs: too few for a test, {FEWEST} of each are the least"
+        said = f"too few seeds for a test, {FEWEST} each at least"
     elif paired and not (a - b).any():
         said = "equal with every seed"
     elif np.ptp(np.concatenate([a, b])) == 0:

@@ -9,7 +9,7 @@ from streamlit.errors import StreamlitAPIException
 
 BENCHMARKS, PARETO, BUILD = "benchmarks.py", "pareto.py", "build.py"
 ARCHITECTURE, SEARCH, RUNS = "architecture.py", "search.py", "runs.py"
-PAPERS = "papers.py"
+PAPERS, COMPARE = "papers.py", "compare.py"
 
 
 def go(page: str, **query: str) -> None:

@@ -46,7 +46,7 @@ def test_fewer_than_five_seeds_have_words_and_no_p() -> None:
     (t,) = trials({"a": seeds(A[:4]), "b": seeds(B[:4])}, "min")
     assert math.isnan(t.p)
     assert math.isnan(t.holm)
-    assert "too few for a test" in t.words
+    assert "too few seeds for a test" in t.words
     assert math.isfinite(t.difference.low)
 
 

@@ -1,0 +1,272 @@
+"""What the Compare page looks at: runs as arrays, gathered into methods, and what a table knows of them.
+
+Percents are percents, as on every page. What failed, was judged by another judge, or misses a limit has no
+value. Everything is kept by (run, what was read of it), so a run that goes on is read again.
+"""
+
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
+# (the types that pandas gives its selections are unions of all that they could be)
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from nascore.codec import dumps
+from nascore.errors import AppError
+from nascore.measures import anytime, checklist, compare
+from nascore.runs import launch
+from nascore.runs.spec import RunSpec
+from nascore.runs.state import Summary
+from nascore.runs.timeline import times_of
+from nascore.view import words
+from pages.parts import stores
+
+Values = NDArray[np.float64]
+CLOCKS = {
+    "evaluations": "Architectures evaluated",
+    "seconds": "Active time (s)",
+    "simulated_seconds": "Simulated training time (s)",
+}
+VOLUME = "hypervolume"
+MOMENTS = 60  # of a hypervolume's curve
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """What a run's journal holds, as arrays in the order of evaluation.
+
+    Attributes:
+        document: its spec.
+        clocks: clock -> (n,) what was spent when each architecture had been judged.
+        values: metric -> (n,) in percent where people read percents; NaN where it does not count.
+        keys: (n,) of the architectures.
+    """
+
+    document: dict[str, Any]
+    clocks: dict[str, Values]
+    values: dict[str, Values]
+    keys: list[str]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with its arrays and its state."""
+
+    summary: Summary
+    arrays: Arrays
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.summary.run
+
+    def rows(self, by: str, direction: str) -> NDArray[np.int64]:
+        """(n,) the best so far by an objective."""
+        return anytime.best_so_far(self.arrays.values[by], direction)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        key: of the method.
+        name: what people call it.
+        runs: by seed, one a seed.
+        repeated: runs whose seed another one has, which are left out.
+    """
+
+    key: str
+    name: str
+    runs: tuple[Run, ...]
+    repeated: tuple[str, ...] = ()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The spec, with the seed of the first run."""
+        return self.runs[0].arrays.document
+
+
+def run(run_id: str) -> Run | None:
+    """A run with what is known of it; None where it is not there, cannot be read or has no result."""
+    summary = stores.run(run_id)
+    if summary is None or summary.evaluations <= summary.failed or not summary.objectives:
+        return None
+    try:
+        arrays = _arrays(str(launch.home()), run_id, stores.owner().version(run_id))
+    except AppError:
+        return None
+    return Run(summary, arrays)
+
+
+def document(run_id: str) -> dict[str, Any] | None:
+    """A run's spec as a document; None where it cannot be read."""
+    try:
+        return _document(str(launch.home()), run_id)
+    except AppError:
+        return None
+
+
+@st.cache_resource(max_entries=2048, show_spinner=False)
+def _document(home: str, run_id: str) -> dict[str, Any]:
+    return launch.read_spec(run_id).to_json()
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _arrays(home: str, run_id: str, version: str) -> Arrays:
+    spec = launch.read_spec(run_id)
+    frame = stores.tried(run_id).reset_index(drop=True)
+    counts = _counts(frame, spec)
+    values = {
+        m: np.where(counts, np.asarray(pd.to_numeric(frame[m], errors="coerce"), np.float64), math.nan)
+        for m in stores.metrics_of(frame)
+    }
+    return Arrays(_document(home, run_id), _clocks(run_id, frame), values, frame["key"].astype(str).tolist())
+
+
+def _counts(frame: pd.DataFrame, spec: RunSpec) -> NDArray[np.bool_]:
+    """(n,) by the run's own judge, or the one that trained longest while it is silent; within limits."""
+    fine = frame["failed"].fillna("").astype(str).eq("").to_numpy()
+    own = frame["how"].eq(spec.evaluator.key).to_numpy()
+    if not (fine & own).any() and fine.any():
+        longest = frame["epochs"].where(fine).astype(float).fillna(-1).idxmax()
+        own = frame["how"].eq(frame["how"].iloc[int(longest)]).to_numpy()
+    ok = fine & own
+    for c in spec.constraints:
+        limit = stores.seen(c.metric, c.limit)
+        found = np.asarray(pd.to_numeric(frame.get(c.metric, pd.Series(math.nan, frame.index))), np.float64)
+        ok = ok & (found <= limit if c.sign == "<=" else found >= limit)
+    return ok
+
+
+def _clocks(run_id: str, frame: pd.DataFrame) -> dict[str, Values]:
+    """Every clock that the run has; the simulated one only where it ran along all the time."""
+    found, seqs = times_of(run_id), frame["seq"].astype(int).tolist()
+    clocks = {"evaluations": np.arange(1, len(frame) + 1, dtype=np.float64)}
+    seconds = np.array([found.seconds.get(s, 0.0) for s in seqs], np.float64)
+    clocks["seconds"] = np.maximum.accumulate(seconds) if len(seconds) else seconds
+    if found.simulated:
+        clocks["simulated_seconds"] = np.cumsum([found.simulated.get(s, 0.0) for s in seqs])
+    return clocks
+
+
+def methods(runs: Sequence[Run], renamed: Mapping[str, str]) -> list[Method]:
+    """Runs gathered by their spec, sorted by what methods are called by themselves, so that colors stay."""
+    by_id = {r.id: r for r in runs}
+    found = compare.methods({r.id: r.arrays.document for r in runs})
+    names = compare.names({key: by_id[ids[0]].arrays.document for key, ids in found.items()})
+    out = []
+    for key, ids in found.items():
+        taken, repeated = compare.one_a_seed(
+            (i, by_id[i].summary.seed, by_id[i].summary.evaluations) for i in ids
+        )
+        name = renamed.get(key) or names[key]
+        out.append((names[key], Method(key, name, tuple(by_id[i] for i in taken), tuple(repeated))))
+    return [m for _, m in sorted(out, key=lambda pair: pair[0])]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a table knows of every architecture that a run may choose, metric -> (rows,)."""
+
+    table: str
+    values: dict[str, Values] = field(default_factory=dict)
+
+    def best(self, metric: str, direction: str) -> float:
+        """The best value there is; NaN where it is not known."""
+        found = self.values.get(metric, np.zeros(0))
+        found = found[np.isfinite(found)]
+        if not len(found):
+            return math.nan
+        return float(found.min() if direction == "min" else found.max())
+
+    def mean(self, metric: str) -> float:
+        """The random average; NaN where it is not known."""
+        found = self.values.get(metric, np.zeros(0))
+        found = found[np.isfinite(found)]
+        return float(found.mean()) if len(found) else math.nan
+
+
+def truth(method: Method) -> Truth | None:
+    """The whole table that a method asked, within its limits; None where it asked none."""
+    said = method.document
+    if said["evaluator"]["name"] != "tabular":
+        return None
+    parts = {name: said[name] for name in ("space", "task", "evaluator", "constraints")}
+    try:
+        return _truth(str(launch.home()), dumps(parts), method.runs[0].id)
+    except AppError:
+        return None
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the table...")
+def _truth(home: str, parts: str, _run: str) -> Truth:
+    spec = launch.read_spec(_run)
+    judge: Any = spec.evaluator
+    table, answers = judge.answers(spec.problem())
+    found = {m: stores.seen(m, 1.0) * np.asarray(v, np.float64) for m, v in answers.items()}
+    ok = np.ones(table.rows, bool)
+    for c in spec.constraints:
+        limit = stores.seen(c.metric, c.limit)
+        ok &= found[c.metric] <= limit if c.sign == "<=" else found[c.metric] >= limit
+    return Truth(table.name, {m: v[ok] for m, v in found.items()})
+
+
+def fact(one: Run, name: str, tested: bool) -> checklist.Fact:
+    """What a run tells about itself, for the checklist."""
+    s = one.summary
+    return checklist.Fact(s.run, name, one.arrays.document, s.about, s.state, s.evaluations, tested)
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """A run in the list of those that can be chosen, from a row of `stores.runs`."""
+    name = str(row["title"] or "") or str(row["strategy"]).replace("_", " ")
+    seed = row["seed"]
+    said = f"{name}, seed {int(seed)}" if seed == seed and seed is not None else name
+    return f"{said}, {words.count(row['evaluations'])} tried ({str(row['run'])[-6:]})"
+
+
+def judged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Those of `stores.runs` that have found something."""
+    if not len(frame):
+        return frame
+    return frame[frame["evaluations"].fillna(0).astype(float) > frame["failed"].fillna(0).astype(float)]
+
+
+def alike(frame: pd.DataFrame, run_id: str) -> list[str]:
+    """Runs that can be compared with one: of its space, data, judge and objectives; newest first."""
+    row = frame[frame["run"] == run_id]
+    mine = document(run_id)
+    if not len(row) or mine is None:
+        return [run_id]
+    near = frame[(frame["space"] == row["space"].iloc[0]) & (frame["task"] == row["task"].iloc[0])]
+    parts = ("space", "task", "evaluator", "objectives", "constraints", "budget")
+    found = [r for r in near["run"] if (d := document(r)) and all(d[p] == mine[p] for p in parts)]
+    return found or [run_id]
+
+
+def others(frame: pd.DataFrame, chosen: Sequence[Method]) -> list[str]:
+    """Runs on this machine that belong to a chosen method and are not among its runs."""
+    here = {r.id for m in chosen for r in m.runs} | {r for m in chosen for r in m.repeated}
+    keys = {m.key for m in chosen}
+    kinds = {(m.runs[0].summary.strategy, m.runs[0].summary.space) for m in chosen}
+    near = [
+        str(r)
+        for r, s, p in zip(frame["run"], frame["strategy"], frame["space"], strict=True)
+        if (s, p) in kinds
+    ]
+    return [r for r in near if r not in here and (d := document(r)) and compare.method(d) in keys]
+
+
+def tests_of(objective: str) -> list[str]:
+    """Names under which a metric on test data may stand beside an objective."""
+    base = objective.removeprefix("validation_").removeprefix("val_")
+    return [f"test_{base}"] if not objective.startswith("test_") else []
