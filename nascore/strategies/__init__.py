@@ -18,6 +18,7 @@ from nascore.strategies.random_search import RandomSearch
 from nascore.strategies.regularized_evolution import RegularizedEvolution
 from nascore.strategies.robot import Robot
 from nascore.strategies.sd_darts import SdDarts
+from nascore.strategies.sharp_darts import SharpDarts
 from nascore.strategies.spos import Spos
 from nascore.strategies.successive_halving import SuccessiveHalving
 from nascore.strategies.tangle_nas import TangleNas
@@ -39,6 +40,7 @@ STRATEGIES: dict[str, type[Any]] = {
     "drnas": Drnas,
     "gdas": Gdas,
     "sd_darts": SdDarts,
+    "sharp_darts": SharpDarts,
     "spos": Spos,
     "tangle_nas": TangleNas,
     "tas": Tas,

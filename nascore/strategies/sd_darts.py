@@ -212,7 +212,8 @@ def watched(problem: Problem, net: Supernet, gating: Gating, images: int) -> dic
     """How sharp the supernet is after an epoch, on the first validation images; nothing is changed.
 
     Returns:
-        `sharpness`, the rise of the loss one step of length .05 up the slope of the weights;
+        `watched_loss`, on these images with their own statistics;
+        `sharpness`, the rise of that loss one step of length .05 up the slope of the weights;
         `alpha_eigenvalue`, the largest of the Hessian with respect to the alphas (Zela et al., 2020);
         `gap_error`, by how much the error on all validation images grows where the largest alphas alone take
         part, batch norms calibrated anew for both.
@@ -228,7 +229,7 @@ def watched(problem: Problem, net: Supernet, gating: Gating, images: int) -> dic
     from nascore.supernet import recalibrate
 
     with Sharpness(images=images, part="validation").looking(problem, net.at(gating())) as surface:
-        rise = surface.rise(RHO)
+        loss, rise = surface.loss(), surface.rise(RHO)
         like = flat([a.detach() for a in gating.parameters()])
         start = normal(like, torch.Generator().manual_seed(problem.number("sharpness")))
         top = lanczos(alpha_product(problem, net, gating, surface.batch), start, PRODUCTS).largest
@@ -239,7 +240,8 @@ def watched(problem: Problem, net: Supernet, gating: Gating, images: int) -> dic
     batches = islice(problem.batches("train", "calibrate"), judge.calibrate)
     mixed = recalibrate(net.at(gates), batches)
     cut, whole = (problem.task.metrics(n, "validation")["error"] for n in (alone, mixed))
-    return {"sharpness": rise, "alpha_eigenvalue": top, "gap_error": cut - whole}
+    told = {"watched_loss": loss, "sharpness": rise}
+    return {**told, "alpha_eigenvalue": top, "gap_error": cut - whole}
 
 
 def alpha_product(problem: Problem, net: Supernet, gating: Gating, batch: Batch) -> Product:
