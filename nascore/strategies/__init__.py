@@ -19,6 +19,7 @@ from nascore.strategies.regularized_evolution import RegularizedEvolution
 from nascore.strategies.robot import Robot
 from nascore.strategies.sd_darts import SdDarts
 from nascore.strategies.sharp_darts import SharpDarts
+from nascore.strategies.single_path import SinglePath
 from nascore.strategies.spos import Spos
 from nascore.strategies.successive_halving import SuccessiveHalving
 from nascore.strategies.tangle_nas import TangleNas
@@ -41,6 +42,7 @@ STRATEGIES: dict[str, type[Any]] = {
     "gdas": Gdas,
     "sd_darts": SdDarts,
     "sharp_darts": SharpDarts,
+    "single_path": SinglePath,
     "spos": Spos,
     "tangle_nas": TangleNas,
     "tas": Tas,

@@ -22,7 +22,7 @@ from nascore.strategies.darts import adam
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nascore.engines.expected import Expected
+    from nascore.expected import Expected
     from nascore.gates import Gating
     from nascore.space import Arch
     from nascore.task import Batch
@@ -70,9 +70,9 @@ class Tas(Strategy):
         Raises:
             BadInput: something of this is not so.
         """
-        from nascore.engines.expected import expected
         from nascore.engines.oneshot import check_nested
         from nascore.errors import NotSupported
+        from nascore.expected import expected
 
         check_nested(problem)
         if self.distill and "class" not in dict(problem.task.shape.outputs):
@@ -86,8 +86,8 @@ class Tas(Strategy):
         """Bilevel epochs under the cost term, the last shape on target, with and without its teacher."""
         from nascore.align import Two, aligned
         from nascore.engines.bilevel import bilevel
-        from nascore.engines.expected import expected
         from nascore.engines.oneshot import weights_recipe
+        from nascore.expected import expected
         from nascore.gates import discretize
         from nascore.recipe import Trainer
 

@@ -20,6 +20,7 @@ from nascore.space import Space, restrict
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.spaces.nats_size import NatsSize
 from nascore.spaces.pruned_resnet import PrunedResnet
+from nascore.spaces.stages import Stage, Stages
 from nascore.strategies import STRATEGIES
 from nascore.tasks.images import Digits
 from tests import toys
@@ -27,10 +28,12 @@ from tests import toys
 torch.set_num_threads(1)
 CELLS = Nasbench201(1, 4, 1, 4)
 NARROW = restrict(NatsSize(4), {c.name: (8, 16, 24) for c in NatsSize().choices()})
-NESTED: dict[str, Space] = {
+LAYERS = Stages((Stage(("mbconv",), (8,), (1, 2), (2,), (3, 5), (1, 2), per="layer"),), stem=8, stem_stride=2)
+NESTED: dict[str, Space] = {  # where options lie inside one weight
+    "single_path": LAYERS,
     "tangle_nas": NARROW,
     "tas": PrunedResnet(8, 4),
-}  # where options lie inside one weight
+}
 
 
 def on_supernets(name: str) -> bool:

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from nascore.align import Own, Two, aligned, stretched
-from nascore.engines.expected import expected
 from nascore.entangle import Axis
 from nascore.errors import BadInput
 from nascore.evaluators.trained import Trained
 from nascore.events import Chosen, Note, Step
+from nascore.expected import expected
 from nascore.gates import one_hot
 from nascore.problem import Problem, search
 from nascore.recipes.sgd_cosine import SgdCosine

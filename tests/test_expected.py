@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nascore.engines.expected import additive, exact, whole
 from nascore.errors import NotSupported
+from nascore.expected import additive, exact, whole
 from nascore.gates import Dirichlet, Gate, Gumbel, Softmax, one_hot
 from nascore.space import Space, enumerate_archs, restrict, sample, settle, tuples
 from nascore.spaces.conv_macro import ConvMacro
