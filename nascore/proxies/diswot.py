@@ -14,13 +14,13 @@ semantic term; both parts can be asked for alone. The teacher is an untrained ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nascore.errors import NotSupported
-from nascore.kinds import Proxy, knob
-from nascore.proxies.look import features, look
+from nascore.kinds import knob
+from nascore.proxies.look import Looking, Need, Seen, look
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,13 +31,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Diswot(Proxy):
+class Diswot(Looking):
     """Likeness of a student's first semantic and relation matrices to a teacher's; higher is better."""
 
     part: Literal["both", "semantic", "relation"] = knob(
         "both", help="which similarity counts", options=("both", "semantic", "relation")
     )
     teacher: str = knob("", help="the teacher's architecture; empty takes the dearest option of every choice")
+
+    @property
+    def needs(self) -> tuple[Need, ...]:  # type: ignore[override] -- it depends on the part
+        """Features for the relation, gradients for the semantics."""
+        parts = {"relation": ("features",), "semantic": ("gradients",), "both": ("features", "gradients")}
+        return parts[self.part]
 
     def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
         """(n,) scores.
@@ -47,20 +53,30 @@ class Diswot(Proxy):
         """
         import torch
 
+        read = self.reader(batch, problem)
+        return torch.stack([read(look(net, batch, problem, self.needs)) for net in nets])
+
+    def reader(self, batch: Batch, problem: Problem) -> Callable[[Seen], Tensor]:
+        """What reads a student's look; the teacher is looked at once."""
+        import torch
+
         from nascore.chunk import fresh
         from nascore.space import parse
 
         arch = parse(problem.space, self.teacher) if self.teacher else dearest(problem)
-        master = fresh(problem, arch).to(problem.device)
-        total = torch.zeros(len(nets), dtype=torch.float64)
-        if self.part != "semantic":
-            theirs = relation(master, batch)
-            far = [(relation(n, batch) - theirs).square().mean() for n in nets]
-            total -= torch.stack(far).cpu()
-        if self.part != "relation":
-            theirs = semantic(master, batch, problem)
-            total -= torch.stack([_apart(semantic(n, batch, problem), theirs) for n in nets]).cpu()
-        return total
+        theirs = look(fresh(problem, arch).to(problem.device), batch, problem, self.needs)
+        related = _related(theirs) if self.part != "semantic" else None
+        meant = _meant(theirs) if self.part != "relation" else None
+
+        def read(seen: Seen) -> Tensor:
+            total = 0.0
+            if related is not None:
+                total -= float((_related(seen) - related).square().mean())
+            if meant is not None:
+                total -= float(_apart(_meant(seen), meant))
+            return torch.tensor(total, dtype=torch.float64)
+
+        return read
 
 
 def dearest(problem: Problem) -> Arch:
@@ -78,21 +94,27 @@ def dearest(problem: Problem) -> Arch:
     return arch
 
 
-def relation(net: nn.Module, batch: Batch) -> Tensor:
+def relation(net: nn.Module, batch: Batch, problem: Problem | None = None) -> Tensor:
     """(n, n) double: products of the images' features, each row of length one."""
-    import copy
-
-    import torch
-
-    rows = features(copy.deepcopy(net), batch.x).double().flatten(1)
-    return torch.nn.functional.normalize(rows @ rows.T)
+    return _related(look(net, batch, problem, ("features",)))  # type: ignore[arg-type] -- no loss is asked
 
 
 def semantic(net: nn.Module, batch: Batch, problem: Problem) -> Tensor:
     """(classes, channels) double: the loss's gradient by the weight of the last linear layer."""
+    return _meant(look(net, batch, problem, ("gradients",)))
+
+
+def _related(seen: Seen) -> Tensor:
     import torch
 
-    seen = look(net, batch, problem, ("gradients",))
+    assert seen.features is not None  # noqa: S101 -- they were asked for
+    rows = seen.features.double().flatten(1)
+    return torch.nn.functional.normalize(rows @ rows.T)
+
+
+def _meant(seen: Seen) -> Tensor:
+    import torch
+
     last = [n for n, w in seen.weights.items() if w.dim() == 2][-1]
     return seen.gradients.get(last, torch.zeros_like(seen.weights[last])).double()
 

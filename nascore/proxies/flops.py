@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nascore.kinds import Proxy
+from nascore.proxies.look import Looking, Seen
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Flops(Proxy):
+class Flops(Looking):
     """Multiply-adds of convolutions and linear layers; the dearer network scores higher."""
 
     counted = "flops"  # known from the architecture alone: nothing is built where the problem counts it
+    needs = ("flops",)
+
+    def read(self, seen: Seen) -> Tensor:
+        """Multiply-adds of one example; a convolution without bias, a linear layer with."""
+        import torch
+
+        return torch.tensor(seen.flops, dtype=torch.float64)
 
     def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
         """(n,) multiply-adds of one example; a convolution without bias, a linear layer with."""

@@ -1,17 +1,18 @@
 """One look at an untrained network that many proxies share: a forward pass, and backward passes as asked.
 
-The forward pass is in training mode on a copy, so batch statistics of the network never move. What nobody
-asks for is not computed: without curvature no second-order graph is kept.
+The forward pass is in training mode on a copy, or on the network itself where it is borrowed, so batch
+statistics never move. What nobody asks for is not computed: without curvature no second-order graph is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from nascore.kinds import Proxy
+from nascore.proxies.borrow import borrowed, patched, quick_pool
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nascore.problem import Problem
     from nascore.task import Batch
 
-Need = Literal["weights", "gradients", "outputs", "input", "curvature", "codes"]
+Need = Literal["weights", "gradients", "outputs", "input", "curvature", "codes", "features", "flops"]
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Seen:
         input_gradient: gradient of the sum of all outputs, of the batch's shape.
         curvature: layer -> Hessian of the loss times its gradient.
         codes: of every ReLU, (n, units): 1 where the unit fires, else 0.
+        features: what the last mean over a map (or over tokens) averages, (n, ...); else the output.
+        flops: multiply-adds of one example.
     """
 
     weights: dict[str, Tensor]
@@ -41,6 +44,8 @@ class Seen:
     input_gradient: Tensor | None = None
     curvature: dict[str, Tensor] = field(default_factory=dict)
     codes: list[Tensor] = field(default_factory=list)
+    features: Tensor | None = None
+    flops: float = 0.0
 
     @cached_property
     def products(self) -> dict[str, Tensor]:
@@ -63,6 +68,28 @@ class Looking(Proxy):
 
         return torch.stack([self.read(look(net, batch, problem, self.needs)) for net in nets])
 
+    def reader(self, batch: Batch, problem: Problem) -> Callable[[Seen], Tensor]:
+        """What reads many networks' looks on one batch; here `read` itself."""
+        return self.read
+
+
+class Guest(Proxy):
+    """A proxy with passes of its own: it writes `visit`, which leaves a borrowed network as it was."""
+
+    def visit(self, net: nn.Module, batch: Batch, problem: Problem) -> Tensor:
+        """The score, a double, of one borrowed network (nascore/proxies/borrow.py)."""
+        ...
+
+    def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
+        """(n,) scores."""
+        import torch
+
+        found: list[Tensor] = []
+        for net in nets:
+            with borrowed(net):
+                found.append(self.visit(net, batch, problem))
+        return torch.stack(found)
+
 
 class Summed(Looking):
     """A proxy that is a sum over layers, and so can say which layers count."""
@@ -73,8 +100,10 @@ class Summed(Looking):
 
     def read(self, seen: Seen) -> Tensor:
         """The sum over layers."""
-        shares = [v.detach().double() for v in self.parts(seen).values()]
-        return sum(shares, start=_zero(seen))
+        import torch
+
+        shares = [v.detach() for v in self.parts(seen).values()]
+        return torch.stack(shares).double().sum() if shares else _zero(seen)
 
     def layers(self, net: nn.Module, batch: Batch, problem: Problem) -> dict[str, float]:
         """Each layer's share of the score of one network."""
@@ -91,19 +120,24 @@ def _zero(seen: Seen) -> Tensor:
 def scores(
     proxies: dict[str, Any], nets: Sequence[nn.Module], batch: Batch, problem: Problem
 ) -> dict[str, Tensor]:
-    """(n,) scores by each proxy's name; those that only read share one look at each network."""
+    """(n,) scores by each proxy's name; no network is copied, and those that only read share one look."""
     import torch
 
-    shared = {n: p for n, p in proxies.items() if isinstance(p, Looking)}
-    needs: set[Need] = {need for p in shared.values() for need in p.needs}
-    rows: dict[str, list[Tensor]] = {n: [] for n in shared}
-    for net in nets:
-        if shared:
-            seen = look(net, batch, problem, needs)
-            for name, proxy in shared.items():
-                rows[name].append(proxy.read(seen))
+    readers = {n: p.reader(batch, problem) for n, p in proxies.items() if isinstance(p, Looking)}
+    guests = {n: p.visit for n, p in proxies.items() if isinstance(p, Guest)}
+    needs: set[Need] = {need for n in readers for need in proxies[n].needs}
+    rows: dict[str, list[Tensor]] = {n: [] for n in (*readers, *guests)}
+    for net in nets if rows else ():
+        with borrowed(net):
+            for name, visit in guests.items():
+                rows[name].append(visit(net, batch, problem))
+            if readers:
+                with patched(net, {torch.nn.AvgPool2d: quick_pool}):
+                    seen = glance(net, batch, problem, needs)
+                for name, read in readers.items():
+                    rows[name].append(read(seen))
     found = {n: torch.stack(r) for n, r in rows.items() if r}
-    alone = {n: p.score(nets, batch, problem) for n, p in proxies.items() if n not in shared}
+    alone = {n: p.score(nets, batch, problem) for n, p in proxies.items() if n not in rows}
     return {n: (found | alone)[n] for n in proxies}
 
 
@@ -111,45 +145,58 @@ def look(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Need]
     """A forward pass of a copy of `net` on `batch` and the backward passes that `needs` ask for."""
     import copy
 
+    return glance(copy.deepcopy(net).train(), batch, problem, needs)
+
+
+def glance(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Need]) -> Seen:
+    """The same of a network in training mode that nobody minds: a copy, or one that is borrowed."""
     import torch
 
-    twin = copy.deepcopy(net).train()
     kinds = torch.nn.Conv2d | torch.nn.Linear
-    layers: dict[str, Any] = {n: m for n, m in twin.named_modules() if isinstance(m, kinds)}
+    layers: dict[str, Any] = {n: m for n, m in net.named_modules() if isinstance(m, kinds)}
     weights = {n: m.weight for n, m in layers.items()}
-    seen = Seen(weights)
+    seen = Seen({n: w.detach() for n, w in weights.items()})
     if not set(needs) - {"weights"}:
         return seen
-    calls: list[tuple[str, Tensor]] = []
-    if "outputs" in needs:
-        for name, layer in layers.items():
-            layer.register_forward_hook(lambda _m, _x, out, name=name: calls.append((name, out)))
     x: Any = batch.x
     if "input" in needs:
         x = x.detach().requires_grad_(True)
-    out = _forward(twin, x, seen.codes if "codes" in needs else None)
-    curved, later = "curvature" in needs, "input" in needs
+    out, calls = _forward(net, x, layers, seen, needs)
+    later = "input" in needs
     if {"gradients", "outputs", "curvature"} & set(needs):
         terms = problem.task.losses(out, batch)
         loss = sum((t.mean() for t in terms.values()), start=torch.zeros((), device=out.device))
-        asked = [*weights.values(), *(o for _, o in calls)]
-        grads = torch.autograd.grad(
-            loss, asked, allow_unused=True, create_graph=curved, retain_graph=curved or later
-        )
-        found = {n: g for n, g in zip(weights, grads, strict=False) if g is not None}
-        if curved:
-            seen.curvature = _curvature(weights, found, later)
-        seen.gradients = {n: g.detach() for n, g in found.items()}
-        seen.outputs = [
-            (n, o.detach(), g.detach())
-            for (n, o), g in zip(calls, grads[len(weights) :], strict=True)
-            if g is not None
-        ]
+        _backward(seen, loss, weights, calls, "curvature" in needs, later)
     if later:
         (given,) = torch.autograd.grad(out.sum(), x, allow_unused=True)
         seen.input_gradient = torch.zeros_like(x) if given is None else given
-    seen.weights = {n: w.detach() for n, w in weights.items()}
     return seen
+
+
+def _backward(
+    seen: Seen,
+    loss: Tensor,
+    weights: dict[str, Any],
+    calls: list[tuple[str, Tensor]],
+    curved: bool,
+    later: bool,
+) -> None:
+    """The loss's gradients by weights and outputs, and what is asked of the curvature."""
+    import torch
+
+    asked = [*weights.values(), *(o for _, o in calls)]
+    grads = torch.autograd.grad(
+        loss, asked, allow_unused=True, create_graph=curved, retain_graph=curved or later
+    )
+    found = {n: g for n, g in zip(weights, grads, strict=False) if g is not None}
+    if curved:
+        seen.curvature = _curvature(weights, found, later)
+    seen.gradients = {n: g.detach() for n, g in found.items()}
+    seen.outputs = [
+        (n, o.detach(), g.detach())
+        for (n, o), g in zip(calls, grads[len(weights) :], strict=True)
+        if g is not None
+    ]
 
 
 def _curvature(weights: dict[str, Any], grads: dict[str, Tensor], retain: bool) -> dict[str, Tensor]:
@@ -164,24 +211,56 @@ def _curvature(weights: dict[str, Any], grads: dict[str, Tensor], retain: bool) 
     return {n: h.detach() for n, h in zip(grads, found, strict=True) if h is not None}
 
 
-def _forward(net: nn.Module, x: Any, codes: list[Tensor] | None) -> Tensor:
-    """The output; `codes` receives the code of every ReLU, module or function."""
+def _forward(
+    net: nn.Module, x: Any, layers: dict[str, Any], seen: Seen, needs: Collection[Need]
+) -> tuple[Tensor, list[tuple[str, Tensor]]]:
+    """The output and, if asked, each layer's output in order; `seen` is told what a forward pass shows."""
+    calls: list[tuple[str, Tensor]] = []
+    keeps = "outputs" in needs
+
+    def note(name: str, layer: Any, out: Tensor) -> None:
+        seen.flops += out[0].numel() * (layer.weight[0].numel() + (layer.bias is not None))
+        if keeps:
+            calls.append((name, out))
+
+    asked = layers.items() if keeps or "flops" in needs else ()
+    hooks = [m.register_forward_hook(lambda m, _x, out, n=n: note(n, m, out)) for n, m in asked]
+    try:
+        if {"codes", "features"} & set(needs):
+            with _watch(seen, needs):
+                out = net(x)
+            seen.features = out.detach() if seen.features is None else seen.features
+        else:
+            out = net(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return out, calls
+
+
+def _watch(seen: Seen, needs: Collection[Need]) -> Any:
+    """Sees every ReLU, module or function, and every mean over a map, and notes them."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    if codes is None:
-        return net(x)
-    relus = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
+    relus = {torch.ops.aten.relu.default, torch.ops.aten.relu_.default} if "codes" in needs else set()
+    means = {
+        torch.ops.aten.mean.dim,
+        torch.ops.aten._adaptive_avg_pool2d.default,
+        torch.ops.aten.adaptive_avg_pool2d.default,
+    }
+    means = means if "features" in needs else set()
 
     class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             out = func(*args, **(kwargs or {}))
             if func in relus:
-                codes.append((out > 0).flatten(1).float())  # sums of these below 2^24 are exact
+                seen.codes.append(out.detach().sign().flatten(1))  # sums of these below 2^24 are exact
+            elif func in means and args[0].dim() > 2:
+                seen.features = args[0].detach()
             return out
 
-    with Watch():
-        return net(x)
+    return Watch()
 
 
 def features(net: nn.Module, x: Any) -> Tensor:
@@ -190,21 +269,9 @@ def features(net: nn.Module, x: Any) -> Tensor:
     The network is used as it is, without gradient: give a copy where its batch statistics must not move.
     """
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
 
-    pooled = (
-        torch.ops.aten.mean.dim,
-        torch.ops.aten._adaptive_avg_pool2d.default,
-        torch.ops.aten.adaptive_avg_pool2d.default,
-    )
-    found: list[Tensor] = []
-
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func in pooled and args[0].dim() > 2:
-                found[:] = [args[0]]
-            return func(*args, **(kwargs or {}))
-
-    with torch.no_grad(), Watch():
-        out = net.train()(x)
-    return found[0] if found else out
+    seen = Seen({})
+    with torch.no_grad():
+        _forward(net.train(), x, {}, seen, ("features",))
+    assert seen.features is not None  # noqa: S101 -- the output at least
+    return seen.features

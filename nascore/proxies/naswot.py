@@ -33,16 +33,17 @@ class Naswot(Looking):
 def agreement(codes: list[Tensor]) -> Tensor:
     """K (n, n), double: the number of ReLU units in which the codes of two images agree.
 
-    With codes c (n, D) and their row sums s, ones and zeros that agree are 2cc' + D - s - s': one product.
+    With codes c (n, D) and their row sums s, ones and zeros that agree are 2cc' + D - s - s'; the diagonal of
+    cc' is s, so one product says all.
     """
     import torch
 
     n = len(codes[0])
-    k = torch.zeros(n, n, dtype=torch.float64, device=codes[0].device)
+    both = torch.zeros(n, n, dtype=torch.float64, device=codes[0].device)
     for c in codes:
-        s = c.sum(1)
-        k += (2 * (c @ c.T) + c.shape[1] - s[:, None] - s[None]).double()
-    return k
+        both += c @ c.T
+    s, units = both.diagonal(), sum(c.shape[1] for c in codes)
+    return 2 * both + units - s[:, None] - s[None]
 
 
 def log_determinant(k: Tensor) -> Tensor:

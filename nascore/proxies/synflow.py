@@ -6,11 +6,12 @@ norm; the score sums w * dR/dw over the weights of convolutions and linear layer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nascore.kinds import Proxy
+from nascore.proxies.borrow import patched
+from nascore.proxies.look import Guest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,18 +21,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Synflow(Proxy):
+class Synflow(Guest):
     """Synaptic flow, the sum of weight times gradient of an all-positive network; higher is better.
 
     The score is log(1 + S), S the sum: it has the order of S, which passes the largest float in deep
     networks. All is computed in double precision; batch norm is left out everywhere, in reductions too.
     """
 
-    def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
-        """(n,) log(1 + sum of w * dR/dw)."""
-        import torch
-
-        return torch.stack([synflow(net, batch.x[:1]).log1p() for net in nets])  # type: ignore[index]
+    def visit(self, net: nn.Module, batch: Batch, problem: Problem) -> Tensor:
+        """log(1 + sum of w * dR/dw)."""
+        x: Any = batch.x
+        return (flow(net, x[:1]) if _plain(net) else synflow(net, x[:1])).log1p()
 
     def layers(self, net: nn.Module, batch: Batch, problem: Problem) -> dict[str, float]:
         """Each layer's share of the sum, before the logarithm."""
@@ -67,3 +67,53 @@ def synflow_layers(net: nn.Module, x: Tensor) -> dict[str, Tensor]:
     return {
         n: (w * g).sum().detach() for n, w, g in zip(layers, weights, grads, strict=True) if g is not None
     }
+
+
+def flow(net: nn.Module, x: Tensor) -> Tensor:
+    """The same sum as `synflow` for a network whose only weights are those of layers and batch norms.
+
+    A layer's output less its bias is linear in its weight, so its sum of w * dR/dw is that of
+    output * dR/doutput: neither a copy of the network nor a gradient by weights is needed.
+    """
+    import torch
+
+    kept: list[tuple[Tensor, Tensor | None]] = []
+
+    def positive(layer: Any) -> Callable[[Tensor], Tensor]:
+        weight = layer.weight.detach().double().abs_()
+        bias = None if layer.bias is None else layer.bias.detach().double().abs_()
+        run = layer._conv_forward if isinstance(layer, torch.nn.Conv2d) else torch.nn.functional.linear
+
+        def forward(inputs: Tensor) -> Tensor:
+            out = run(inputs, weight, bias)
+            begins = not out.requires_grad  # nothing before it depends on the input
+            out = out.requires_grad_()
+            pixels = [1] * (weight.dim() - 2)
+            kept.append((out, None if bias is None else bias.view(-1, *pixels)))
+            return out.clone() if begins else out
+
+        return forward
+
+    kinds: Any = torch.nn.Conv2d | torch.nn.Linear
+    norms = torch.nn.modules.batchnorm._BatchNorm
+    with patched(net, {kinds: positive, norms: lambda _: lambda inputs: inputs}):
+        out = net(torch.ones_like(x, dtype=torch.float64).requires_grad_())
+        grads = torch.autograd.grad(out.sum(), [o for o, _ in kept], allow_unused=True)
+    terms = [
+        ((o.detach() if b is None else o.detach() - b) * g).sum()
+        for (o, b), g in zip(kept, grads, strict=True)
+        if g is not None
+    ]
+    return torch.stack(terms).sum() if terms else torch.zeros((), dtype=torch.float64, device=x.device)
+
+
+def _plain(net: nn.Module) -> bool:
+    """Whether only convolutions, linear layers and batch norms have weights, and nothing else has modes."""
+    import torch
+
+    known = (torch.nn.Conv2d, torch.nn.Linear, torch.nn.modules.batchnorm._BatchNorm)
+    dropout = torch.nn.modules.dropout._DropoutNd
+    return all(
+        isinstance(m, known) or not (m._parameters or m._buffers or isinstance(m, dropout))
+        for m in net.modules()
+    )

@@ -9,12 +9,14 @@ variances are those of the batch itself, not a running mean of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nascore.kinds import Proxy, knob
-from nascore.proxies.look import features
+from nascore.kinds import knob
+from nascore.proxies.borrow import patched
+from nascore.proxies.look import Guest, features
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,42 +29,58 @@ LEAST = 1e-30  # what does not move or vary at all counts as this
 
 
 @dataclass(frozen=True)
-class Zen(Proxy):
+class Zen(Guest):
     """Log of the movement of features under noise, batch norm's scales restored; higher is better."""
 
     repeats: int = knob(4, 1, 64, "independent draws of weights and images")
 
-    def score(self, nets: Sequence[nn.Module], batch: Batch, problem: Problem) -> Tensor:
-        """(n,) scores; only the shape of the batch's images is used."""
-        import torch
-
-        return torch.stack([zen(net, batch.x, self.repeats) for net in nets])  # type: ignore[arg-type]
+    def visit(self, net: nn.Module, batch: Batch, problem: Problem) -> Tensor:
+        """The score; only the shape of the batch's images is used."""
+        return zen(net, batch.x, self.repeats)  # type: ignore[arg-type] -- images are one tensor
 
 
 def zen(net: nn.Module, like: Tensor, repeats: int) -> Tensor:
-    """The score of one network on images shaped as `like`; the draws are the same for every network."""
-    import copy
-
+    """The score of a borrowed network on images shaped as `like`; every network's draws begin alike."""
     import torch
 
     draws = torch.Generator().manual_seed(0)
-    twin = copy.deepcopy(net).train()
-    norms: list[Any] = [m for m in twin.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.reset_parameters()
-        norm.momentum = 1.0  # the running variance is then the batch's
+    layers = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    spread: list[Tensor] = []  # of each batch norm in the order of calls: its mean variance
+
+    def norm(layer: Any) -> Any:
+        """Batch norm as it starts, by the batch's statistics; the spread is noted."""
+        mean, var = torch.zeros_like(layer.weight), torch.ones_like(layer.weight)
+
+        def forward(x: Tensor) -> Tensor:
+            out = torch.nn.functional.batch_norm(x, mean, var, None, None, True, 1.0, layer.eps)
+            spread.append(var.double().mean())
+            return out
+
+        return forward
+
     found = []
-    for _ in range(repeats):
-        with torch.no_grad():
-            for layer in twin.modules():
-                if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
-                    layer.weight.copy_(torch.randn(layer.weight.shape, generator=draws))
-        x, nudge = (torch.randn(like.shape, generator=draws).to(like) for _ in range(2))
-        at = features(twin, x)
-        scale = sum((_log(n.running_var.double().mean()) / 2 for n in norms), torch.zeros(()).double())
-        moved = (features(twin, x + STEP * nudge) - at).double().abs().flatten(1).sum(1).mean()
-        found.append(_log(moved) + scale)
+    with torch.no_grad(), _own_weights(layers), patched(net, {torch.nn.BatchNorm2d: norm}):
+        for _ in range(repeats):
+            for layer in layers:
+                layer.weight.data = torch.randn(layer.weight.shape, generator=draws).to(layer.weight)
+            x, nudge = (torch.randn(like.shape, generator=draws).to(like) for _ in range(2))
+            spread.clear()
+            at = features(net, x)
+            scale = _log(torch.stack(spread)).sum() / 2 if spread else torch.zeros(()).double()
+            moved = (features(net, x + STEP * nudge) - at).double().abs().flatten(1).sum(1).mean()
+            found.append(_log(moved) + scale)
     return torch.stack(found).mean()
+
+
+@contextmanager
+def _own_weights(layers: list[Any]) -> Iterator[None]:
+    """Weights may be exchanged within; afterwards they are the old ones."""
+    before = [layer.weight.data for layer in layers]
+    try:
+        yield
+    finally:
+        for layer, weight in zip(layers, before, strict=True):
+            layer.weight.data = weight
 
 
 def _log(x: Tensor) -> Tensor:
