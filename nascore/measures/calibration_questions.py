@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nascore.errors import BadInput
 from nascore.measures.agreement import Measured as Tau
-from nascore.measures.agreement import average, difference
+from nascore.measures.agreement import average, difference, measured
 from nascore.measures.agreement import kendall as tau
 from nascore.measures.calibration_table import AVAILABLE, DIVISORS, Histograms, Measured, floors, hcs
 from nascore.stats import Interval, kendall, mean
@@ -144,7 +144,11 @@ def across_data(one: Measured, two: Measured) -> Answer:
     noise = [between_seeds(m, "ece_15") for m in (a, b) if len(m.seeds) > 1]
     for m, t in zip((a, b), noise, strict=False):
         numbers[f"ECE, two seeds of {m.data}"] = t.interval()
-    says = _carried(ece, accuracy, average(noise) if noise else None)
+    numbers["accuracy minus ECE"] = difference(accuracy, ece)
+    seeds_agree = average(noise) if noise else None
+    if seeds_agree is not None:
+        numbers["ECE, two seeds minus two data sets"] = difference(seeds_agree, ece)
+    says = _carried(ece, accuracy, seeds_agree)
     figure = {"x": a.mean("ece_15"), "y": b.mean("ece_15"), "accuracy": a.mean("accuracy"), "keys": a.keys}
     return Answer("data", says, len(i), numbers, figure | {"names": (a.data, b.data)})
 
@@ -187,6 +191,7 @@ def robustness(m: Measured) -> Answer:
     at = sizes.index(TOP) if TOP in sizes else 0
     numbers = {f"{t}, {sizes[at]} most accurate": v[at] for t, v in lines.items() if "worst" not in t}
     numbers |= {f"{t}, all": v[-1] for t, v in lines.items() if "worst" not in t}
+    numbers[f"{title}, all minus {sizes[at]} most accurate"] = _against_best(ece, middle, order[: sizes[at]])
     best, every = lines[title][at], lines[title][-1]
     says = (
         f"Accuracy under {title} and ECE have a tau of {every.value:.2f} over all networks and of "
@@ -194,6 +199,17 @@ def robustness(m: Measured) -> Answer:
         + ("it is." if max(best.high, every.high) < 0 else "it is not.")
     )
     return Answer("robustness", says, len(m.keys), numbers, {"sizes": sizes, "lines": lines})
+
+
+def _against_best(a: Floats, b: Floats, best: NDArray[np.int64]) -> Interval:
+    """Tau over all minus tau among some; above 0 where those some have the lower one.
+
+    To those some, the others are without influence.
+    """
+    few = tau(a[best], b[best])
+    spread = np.zeros(len(a))
+    spread[best] = few.influence
+    return difference(tau(a, b), measured(few.value, spread))
 
 
 def agreement(m: Measured) -> Answer:
@@ -226,6 +242,7 @@ def scaling(m: Measured) -> Answer:
     numbers = {
         "ECE before and after": same.interval(),
         "accuracy on validation and test": splits.interval(),
+        "accuracy's minus ECE's": difference(splits, same),
         "share that got worse": mean(worse),
     }
     says = (
@@ -275,9 +292,8 @@ def bin_numbers(m: Measured, kept: Histograms) -> Answer:
     """
     names = [f"{p}ece_{b}" for p in ("", "post_") for b in SWEEP]
     m = complete(m, names)
-    every = [
-        [tau(m.mean(f"{p}ece_15"), m.mean(f"{p}ece_{b}")).interval() for b in SWEEP] for p in ("", "post_")
-    ]
+    taus = [[tau(m.mean(f"{p}ece_15"), m.mean(f"{p}ece_{b}")) for b in SWEEP] for p in ("", "post_")]
+    every = [[t.interval() for t in line] for line in taus]
     medians = [[float(np.median(m.values[f"{p}ece_{b}"])) for b in SWEEP] for p in ("", "post_")]
     some = np.arange(0, len(kept.keys), max(1, len(kept.keys) // TRAININGS))
     under = []
@@ -290,6 +306,7 @@ def bin_numbers(m: Measured, kept: Histograms) -> Answer:
         "ECE-15 and ECE-100, after": every[1][-1],
         "ECE-15 and ECE-5, before": every[0][0],
         "ECE-15 and ECE-5, after": every[1][0],
+        "ECE-15 and ECE-100, before minus after": difference(taus[0][-1], taus[1][-1]),
     }
     share = under[1][-1] / medians[1][-1]
     says = (
