@@ -104,6 +104,10 @@ class Product(Space):
         """Whether archs of a part change the recipe."""
         return any(p.trains() for p in self.parts)
 
+    def reads(self) -> tuple[str, ...]:
+        """What the first part's networks take."""
+        return self.parts[0].reads()
+
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
         """The first part's supernet, changed by the gates of the others."""
         from nascore.product_net import ProductSupernet

@@ -82,6 +82,10 @@ class Space(Protocol):
         """How many networks differ, exactly; None where that is not known."""
         return None
 
+    def reads(self) -> tuple[str, ...]:
+        """Names of the inputs that its networks can take."""
+        return ("image",)
+
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
         """A network that reads gates; allocates what is open in `choices`.
 
@@ -186,6 +190,10 @@ class Restricted(Space):
     def canonical(self, arch: Arch) -> Arch:
         """That of the whole space."""
         return self.space.canonical(arch)
+
+    def reads(self) -> tuple[str, ...]:
+        """That of the whole space."""
+        return self.space.reads()
 
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
         """That of the whole space, with only the open options allocated."""

@@ -13,14 +13,14 @@ from nascore.product import Product
 from nascore.proxies import PROXIES
 from nascore.recipes import PARTS, RECIPES
 from nascore.space import Restricted
-from nascore.spaces import ADDED, SPACES
+from nascore.spaces import ADDED, READING, SPACES
 from nascore.strategies import STRATEGIES
 from nascore.tasks import TASKS
 
 EXECUTORS: dict[str, type[Any]] = {"inline": Inline, "pool": Pool}
 
 TABLES: dict[str, dict[str, type[Any]]] = {
-    "space": {**SPACES, **ADDED, "restrict": Restricted, "product": Product},
+    "space": {**SPACES, **READING, **ADDED, "restrict": Restricted, "product": Product},
     "task": TASKS,
     "recipe": RECIPES,
     "part": PARTS,

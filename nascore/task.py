@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nascore.errors import BadInput
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -46,8 +48,15 @@ class Shape:
 
     @property
     def image(self) -> tuple[int, int, int]:
-        """(channels, height, width) of the input called `image`."""
-        c, h, w = dict(self.inputs)["image"]
+        """(channels, height, width) of the input called `image`.
+
+        Raises:
+            BadInput: there is no image.
+        """
+        sizes = dict(self.inputs)
+        if "image" not in sizes:
+            raise BadInput(f"task: it gives {', '.join(sizes)} and no image; take a space that reads this")
+        c, h, w = sizes["image"]
         return c, h, w
 
     @property

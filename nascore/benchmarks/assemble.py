@@ -92,9 +92,9 @@ def text_key(text: str) -> str:
 
 def space_json(space: Space) -> dict[str, Any]:
     """A space as the codec writes it; drawn spaces' knobs are plain values and tuples of them."""
-    from nascore.spaces import SPACES
+    from nascore.spaces import READING, SPACES
 
-    names = {cls: name for name, cls in SPACES.items()}
+    names = {cls: name for name, cls in (*SPACES.items(), *READING.items())}
     if type(space) not in names:
         raise BadInput(f"{type(space).__name__} is no space that a table can name; give the whole space")
     values = {f.name: getattr(space, f.name) for f in knobs(type(space))}

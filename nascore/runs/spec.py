@@ -63,7 +63,12 @@ class RunSpec:
             BadInput: with the field, the value and what would be right.
         """
         problem = self.problem()
-        gives = self.evaluator.metrics(problem)
+        gives, inputs = self.evaluator.metrics(problem), [n for n, _ in self.task.shape.inputs]
+        if strange := [n for n in inputs if n not in self.space.reads()]:
+            raise BadInput(
+                f"task: it gives {strange[0]}, which networks of this space cannot read; "
+                f"they read {', '.join(self.space.reads())}"
+            )
         for i, o in enumerate(self.objectives):
             if o.metric not in gives:
                 raise BadInput(

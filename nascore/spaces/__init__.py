@@ -16,6 +16,7 @@ from nascore.spaces import (
     pooling,
     pruned_resnet,
     quant,
+    reader,
     stages,
     training,
 )
@@ -32,6 +33,9 @@ SPACES: dict[str, type[Any]] = {  # of networks
     "pooling": pooling.Pooling,
     "pruned_resnet": pruned_resnet.PrunedResnet,
     "stages": stages.Stages,
+}
+READING: dict[str, type[Any]] = {  # of networks that read texts instead of images
+    "reader": reader.Reader,
 }
 ADDED: dict[str, type[Any]] = {  # of what a network can have besides, in a product
     "quant": quant.Quant,

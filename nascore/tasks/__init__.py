@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.tasks import images
+from nascore.tasks import images, text
 
 TASKS: dict[str, type[Any]] = {
     "digits": images.Digits,
     "mnist5k": images.Mnist5k,
+    "text": text.Text,
 }
