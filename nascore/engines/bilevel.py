@@ -41,6 +41,8 @@ def bilevel(
     losses: Losses | None = None,
     watch: Callable[[int], dict[str, float]] | None = None,
     kept: Sequence[Any] = (),
+    every: int = 1,
+    step: Callable[[Batch, Batch], None] | None = None,
 ) -> Generator[Event, None, None]:
     """Alternates n epochs: in each step first the alphas, then the weights; a `Step` an epoch.
 
@@ -59,6 +61,8 @@ def bilevel(
         losses: of the weights, of a view and a batch, in place of the task's.
         watch: called with the epoch's number after it; what it returns is told with the epoch.
         kept: what else must survive a restart.
+        every: steps of the weights for one of the alphas.
+        step: of the alphas, on a training and a validation batch, in place of `step_alphas`.
 
     Raises:
         Diverged: alphas or the loss are not finite in the first epoch, or the loss is later.
@@ -69,8 +73,11 @@ def bilevel(
             begin(epoch)
         trainer.net.train()
         held = cycle(problem.batches("validation", name, "held", epoch))
-        for batch in trainer.batches(name, epoch):
-            step_alphas(trainer, gating, alphas, batch, next(held), order, penalty)
+        for i, batch in enumerate(trainer.batches(name, epoch)):
+            if i % every == 0 and step is not None:
+                step(batch, next(held))
+            elif i % every == 0:
+                step_alphas(trainer, gating, alphas, batch, next(held), order, penalty)
             trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
         if not finite(gating):
             yield back(problem, name, epoch, everything)

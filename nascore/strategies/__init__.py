@@ -14,6 +14,7 @@ from nascore.strategies.local_search import LocalSearch
 from nascore.strategies.nsga2 import Nsga2
 from nascore.strategies.predictor_search import PredictorSearch
 from nascore.strategies.proxy_assisted import ProxyAssisted
+from nascore.strategies.proxyless import Proxyless
 from nascore.strategies.random_search import RandomSearch
 from nascore.strategies.regularized_evolution import RegularizedEvolution
 from nascore.strategies.robot import Robot
@@ -40,6 +41,7 @@ STRATEGIES: dict[str, type[Any]] = {
     "darts_pt": DartsPt,
     "drnas": Drnas,
     "gdas": Gdas,
+    "proxyless": Proxyless,
     "sd_darts": SdDarts,
     "sharp_darts": SharpDarts,
     "single_path": SinglePath,

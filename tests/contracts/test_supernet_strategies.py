@@ -51,7 +51,7 @@ NAMES = sorted(n for n in STRATEGIES if on_supernets(n))
 def strategy(request: pytest.FixtureRequest) -> Any:
     """Short: two epochs and, where it evolves, one generation of three."""
     cls = STRATEGIES[request.param]
-    short = {"epochs": 2, "population": 3, "cycles": 1}
+    short = {"epochs": 2, "population": 3, "cycles": 1, "warmup": 1}
     return cls(**{f.name: short[f.name] for f in knobs(cls) if f.name in short})
 
 
