@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from nascore.studies import diswot, gbdt_nas, gradsign, nas_evaluation_hard, nasnet, parzc, robot
+from nascore.studies import (
+    calibration_study,
+    diswot,
+    gbdt_nas,
+    gradsign,
+    nas_evaluation_hard,
+    nasnet,
+    parzc,
+    robot,
+)
 
 STUDIES: dict[str, type[Any]] = {
+    "calibration_study": calibration_study.CalibrationStudy,
     "diswot": diswot.Diswot,
     "gbdt_nas": gbdt_nas.GbdtNas,
     "gradsign": gradsign.Gradsign,
