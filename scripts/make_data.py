@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ PROXY_COLUMNS = {
     "gradsign": "GradSign",
     "diswot": "DisWOT",
 }
+SEEDLESS = {"zen"}  # draws weights and images of its own: every seed has the same score
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,14 @@ def train(name: str, folder: Path, seeds: tuple[int, ...], turn: int, of: int) -
         print(f"{name}: {done} of {all_} parts, {part.file}", flush=True)
 
 
-def run(what: str, name: str, folder: Path, seeds: tuple[int, ...], processes: int) -> None:
+def run(
+    what: str, name: str, folder: Path, seeds: tuple[int, ...], processes: int, only: Sequence[str] = ()
+) -> None:
     """The whole training or scoring on several processes; notes what all of it took, over restarts too."""
     began, cpu = time.time(), os.times()
     command = [sys.executable, __file__, what, name, "--folder", str(folder), "--of", str(processes)]
     extra = ["--seeds", *map(str, seeds)] if seeds else []
+    extra += ["--only", *only] if only else []
     children = [subprocess.Popen([*command, *extra, "--turn", str(i)]) for i in range(processes)]
     codes = [c.wait() for c in children]
     used = os.times()
@@ -147,17 +151,21 @@ def noted(folder: Path) -> dict[str, Any]:
     return json.loads(file.read_text()) if file.exists() else {}
 
 
-def score(name: str, folder: Path, turn: int, of: int) -> None:
-    """One process's share of the zero-cost scores of every class; resumable."""
+def score(name: str, folder: Path, only: list[str], turn: int, of: int) -> None:
+    """One process's share of the zero-cost scores of every class, of all proxies or only some; resumable."""
     import torch
 
     torch.set_num_threads(1)
     problem, todo = plan(name)
     archs = list(dict.fromkeys(a for p in todo for a in p.archs))
+    names, seeds = only or list(PROXY_COLUMNS), TABLES[name].seeds[:CLOSE_SEEDS]
     for i in list(range(0, len(archs), TOGETHER))[turn::of]:
         _kept(
             folder / f"proxies-{i:05d}.json",
-            lambda i=i: _proxies(problem, archs[i : i + TOGETHER], TABLES[name].seeds[:CLOSE_SEEDS]),
+            lambda i=i: {
+                "scores": _proxies(problem, archs[i : i + TOGETHER], names, seeds),
+                "seconds": _alone(problem, archs[i + TOGETHER // 2 :][:1], names),
+            },
         )
 
 
@@ -189,15 +197,27 @@ def live(problem: Any, arch: Arch) -> Arch:
     return tuple(i if on else 0 for i, on in zip(arch, problem.space.cell.live(arch), strict=True))
 
 
-def _proxies(problem: Any, archs: list[Arch], seeds: tuple[int, ...]) -> dict[str, Any]:
+def _proxies(problem: Any, archs: list[Arch], names: Sequence[str], seeds: tuple[int, ...]) -> dict[str, Any]:
+    """Key of an arch -> proxy -> its scores, one a seed."""
     out: dict[str, Any] = {key(problem.space, a): {} for a in archs}
     for seed in seeds:
         mine = replace(problem, seed=seed)
+        asked = {name: PROXIES[name]() for name in names if seed == seeds[0] or name not in SEEDLESS}
         nets, batch = [fresh(mine, a) for a in archs], one_batch(mine, 64)
-        found = scores({name: PROXIES[name]() for name in PROXY_COLUMNS}, nets, batch, mine)
-        for name, values in found.items():
+        for name, values in scores(asked, nets, batch, mine).items():
             for a, s in zip(archs, values.tolist(), strict=True):
                 out[key(problem.space, a)].setdefault(name, []).append(s)
+    return out
+
+
+def _alone(problem: Any, archs: list[Arch], names: Sequence[str]) -> dict[str, float]:
+    """CPU seconds of each proxy's score of a network, with building it, as if no other were asked for."""
+    batch, out = one_batch(problem, 64), {}
+    for arch in archs:
+        for name in names:
+            begin = time.process_time()
+            PROXIES[name]().score([fresh(problem, arch)], batch, problem)
+            out[name] = time.process_time() - begin
     return out
 
 
@@ -212,13 +232,15 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     every = tuples(enumerate_archs(space))
     known: dict[str, Any] = {}
     for file in sorted(folder.glob("proxies-*.json")):
-        known |= json.loads(file.read_text())
+        known |= json.loads(file.read_text())["scores"]
     leader = {key(space, a): key(space, space.canonical(a)) for a in every}
     out = []
     for name, title in PROXY_COLUMNS.items():
+        found = {k: v[name] for k, v in known.items() if name in v}
         # at its floor a score says that there is none: naswot of networks that tell no images apart
-        mean = {k: statistics.fmean(v[name]) for k, v in known.items() if min(v[name]) > -FLOOR}
-        protocol = EvaluationProtocol(data, "no training", 0, seeds, "NAScope, 64 training images")
+        mean = {k: statistics.fmean(v) for k, v in found.items() if min(v) > -FLOOR}
+        many = "1 seed" if name in SEEDLESS else seeds
+        protocol = EvaluationProtocol(data, "no training", 0, many, "NAScope, 64 training images")
         values = {k: mean[c] for k, c in leader.items() if c in mean}
         out.append((table.Column(name, title, "", "max", protocol), values))
     times: dict[str, float] = {}
@@ -229,6 +251,15 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     values = {key(space, a): times[k] for a in every if (k := key(space, live(problem, a))) in times}
     out.append((table.Column("latency_ms", "Latency of 8 images", "ms", "min", protocol), values))
     return [(c, v) for c, v in out if v]
+
+
+def seconds(folder: Path, before: dict[str, float]) -> dict[str, float]:
+    """Proxy -> CPU seconds of its score of a network, the median of those timed; or what was known before."""
+    timed: dict[str, list[float]] = {}
+    for file in sorted(folder.glob("proxies-*.json")):
+        for name, value in json.loads(file.read_text())["seconds"].items():
+            timed.setdefault(name, []).append(value)
+    return before | {name: round(statistics.median(v), 5) for name, v in timed.items()}
 
 
 def machine() -> str:
@@ -248,8 +279,10 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
     beside = columns(problem, folder, f"{CLOSE_SEEDS} seeds")
     found = build.gather(folder, todo, problem.space)
     new = _new(problem, folder, todo, found) if found else None
+    clocks: dict[str, float] = {}
     if extend:
         before = table.open_table(name)
+        clocks = before.about.get("seconds_per_arch", {})
         told, bins, spent = _with(before, new)
         names = {c.name for c, _ in beside}
         beside = [*(b for b in measured(before) if b[0].name not in names), *beside]
@@ -265,6 +298,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
         "seeds": sorted(set(told.seeds.tolist())),
         "machine": machine(),
         "cpu_seconds_per_training": round(spent, 3),
+        "seconds_per_arch": seconds(folder, clocks),
         "histograms": f"bins.parquet: of the first {CLOSE_SEEDS} seeds",
     }
     draft = made.draft(problem, told, to_json(problem.space), beside, about)
@@ -339,6 +373,7 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(TABLES))
     parser.add_argument("--folder", type=Path, default=Path("parts"), help="where the parts are kept")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="other seeds than the table's")
+    parser.add_argument("--only", nargs="*", default=[], choices=list(PROXY_COLUMNS), help="proxies to score")
     parser.add_argument("--extend", action="store_true", help="keep what the table has, add these seeds")
     parser.add_argument("--turn", type=int, default=-1, help="this process's number; -1 starts them all")
     parser.add_argument("--of", type=int, default=2, help="processes")
@@ -352,9 +387,9 @@ def main() -> None:
         case "report":
             report(args.name)
         case _ if args.turn < 0:
-            run(args.what, args.name, args.folder, seeds, args.of)
+            run(args.what, args.name, args.folder, seeds, args.of, args.only)
         case "score":
-            score(args.name, args.folder, args.turn, args.of)
+            score(args.name, args.folder, args.only, args.turn, args.of)
         case _:
             train(args.name, args.folder, seeds, args.turn, args.of)
 

@@ -239,24 +239,25 @@ def _forward(
 
 
 def _watch(seen: Seen, needs: Collection[Need]) -> Any:
-    """Sees every ReLU, module or function, and every mean over a map, and notes them."""
+    """Sees every call of ReLU, in a module or not, and every mean over dimensions, and notes them."""
     import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.overrides import TorchFunctionMode
 
-    relus = {torch.ops.aten.relu.default, torch.ops.aten.relu_.default} if "codes" in needs else set()
-    means = {
-        torch.ops.aten.mean.dim,
-        torch.ops.aten._adaptive_avg_pool2d.default,
-        torch.ops.aten.adaptive_avg_pool2d.default,
-    }
-    means = means if "features" in needs else set()
+    f, t = torch.nn.functional, torch.Tensor
+    relus = {t.relu, t.relu_, torch.relu, torch.relu_, f.relu, f.relu_} if "codes" in needs else set()
+    means = {t.mean, torch.mean, f.adaptive_avg_pool2d} if "features" in needs else set()
 
-    class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            out = func(*args, **(kwargs or {}))
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            given = kwargs or {}
+            out = func(*args, **given)
             if func in relus:
                 seen.codes.append(out.detach().sign().flatten(1))  # sums of these below 2^24 are exact
-            elif func in means and args[0].dim() > 2:
+            elif (
+                func in means
+                and args[0].dim() > 2
+                and (len(args) > 1 or given.keys() & {"dim", "output_size"})
+            ):
                 seen.features = args[0].detach()
             return out
 
@@ -264,14 +265,11 @@ def _watch(seen: Seen, needs: Collection[Need]) -> Any:
 
 
 def features(net: nn.Module, x: Any) -> Tensor:
-    """What the last mean over a map (or over tokens) of one training-mode forward pass averages, (n, ...).
-
-    The network is used as it is, without gradient: give a copy where its batch statistics must not move.
-    """
+    """What the last mean over a map (or over tokens) of one forward pass averages, (n, ...)."""
     import torch
 
     seen = Seen({})
     with torch.no_grad():
-        _forward(net.train(), x, {}, seen, ("features",))
+        _forward(net, x, {}, seen, ("features",))
     assert seen.features is not None  # noqa: S101 -- the output at least
     return seen.features

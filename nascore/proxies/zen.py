@@ -45,7 +45,7 @@ def zen(net: nn.Module, like: Tensor, repeats: int) -> Tensor:
 
     draws = torch.Generator().manual_seed(0)
     layers = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
-    spread: list[Tensor] = []  # of each batch norm in the order of calls: its mean variance
+    spread: list[Tensor] = []  # of each batch norm in the order of calls: the batch's variances
 
     def norm(layer: Any) -> Any:
         """Batch norm as it starts, by the batch's statistics; the spread is noted."""
@@ -53,7 +53,7 @@ def zen(net: nn.Module, like: Tensor, repeats: int) -> Tensor:
 
         def forward(x: Tensor) -> Tensor:
             out = torch.nn.functional.batch_norm(x, mean, var, None, None, True, 1.0, layer.eps)
-            spread.append(var.double().mean())
+            spread.append(var)
             return out
 
         return forward
@@ -66,7 +66,7 @@ def zen(net: nn.Module, like: Tensor, repeats: int) -> Tensor:
             x, nudge = (torch.randn(like.shape, generator=draws).to(like) for _ in range(2))
             spread.clear()
             at = features(net, x)
-            scale = _log(torch.stack(spread)).sum() / 2 if spread else torch.zeros(()).double()
+            scale = sum((_log(v.double().mean()) / 2 for v in spread), torch.zeros(()).double())
             moved = (features(net, x + STEP * nudge) - at).double().abs().flatten(1).sum(1).mean()
             found.append(_log(moved) + scale)
     return torch.stack(found).mean()
