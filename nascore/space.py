@@ -86,6 +86,14 @@ class Space(Protocol):
         """Names of the inputs that its networks can take."""
         return ("image",)
 
+    def together(self) -> dict[str, tuple[str, ...]]:
+        """Choices that one softmax may weigh together: a layer's name -> its width before, its width, others.
+
+        Layers stand in a chain, and a supernet also reads gates of their names, whose options count the
+        combinations, the last choice fastest. None by default.
+        """
+        return {}
+
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
         """A network that reads gates; allocates what is open in `choices`.
 
@@ -194,6 +202,10 @@ class Restricted(Space):
     def reads(self) -> tuple[str, ...]:
         """That of the whole space."""
         return self.space.reads()
+
+    def together(self) -> dict[str, tuple[str, ...]]:
+        """That of the whole space."""
+        return self.space.together()
 
     def supernet(self, shape: Shape, sharing: Sharing, choices: tuple[Choice, ...]) -> Supernet:
         """That of the whole space, with only the open options allocated."""

@@ -19,7 +19,7 @@ from nascore.problem import Problem
 from nascore.strategies.darts import adam
 
 if TYPE_CHECKING:
-    from nascore.gates import Softmax
+    from nascore.gates import Gating
     from nascore.recipe import Recipe
     from nascore.space import Arch
 
@@ -64,10 +64,13 @@ class SharpDarts(Strategy):
         falls = {"schedule": "cosine_power", "power": self.power, "lr_end": self.lr_end}
         return problem.recipe.changed(lr=self.lr, **falls)
 
-    def gating(self, problem: Problem) -> Softmax:
+    def gating(self, problem: Problem) -> Gating:
         """What weighs the options."""
         from nascore.gates import MaxW, Softmax
+        from nascore.together import Together
 
+        if problem.space.together():
+            return Together(problem.space, max_w=self.weighting == "max_w").to(problem.device)
         return (MaxW if self.weighting == "max_w" else Softmax)(problem.space).to(problem.device)
 
     def search(self, problem: Problem) -> Iterator[Event]:
@@ -82,8 +85,11 @@ class SharpDarts(Strategy):
         yield from choose(problem, tried, "largest shares")
 
 
-def read_off(problem: Problem, gating: Softmax) -> Arch:
-    """The arch of the largest share of each choice."""
+def read_off(problem: Problem, gating: Gating) -> Arch:
+    """The arch of the largest share of each choice, or the path with the largest sum of shares."""
     from nascore.gates import discretize
+    from nascore.together import Together
 
+    if isinstance(gating, Together):
+        return gating.longest()
     return discretize(problem.space, gating.probabilities())

@@ -20,6 +20,7 @@ TINY = {"cells": 1, "channels": 4, "stages": 2, "stem_stride": 2}
 SMALL: dict[str, dict[str, Any]] = {
     "conv_macro": {"last": 8},
     "darts": TINY,
+    "hypercuboid": {"layers": 2, "widths": (2, 4, 8), "last": 8},
     "nasbench101": {**TINY, "channels": 8},
     "nasbench201": TINY,
     "nasnet": {**TINY, "blocks": 2},
