@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from nascore.runs.state import Summary
-from pages.parts import comparedata, links, runacts, runtable, runview, show, stores, tables
+from pages.parts import comparedata, links, runacts, runtable, runview, runwatch, show, stores, tables
 from pages.parts.setup import page_setup
 
 HOW = (
@@ -72,17 +72,22 @@ def live_part(run_id: str, was_live: bool) -> None:
     runview.state_box(summary)
     if summary.state == "unreadable":
         return
-    runview.progress(summary)
+    shared = runwatch.has(summary, spec)
+    runview.progress(summary, runwatch.progress(summary, spec))
     runview.numbers(summary, frame)
-    runview.figures_of(summary, frame, t)
-    tabs = st.tabs(list(runview.TABS), key="run_tab")
-    with tabs[0]:
+    if not shared:
+        runview.figures_of(summary, frame, t)
+    tabs = st.tabs([runwatch.TAB] * shared + list(runview.TABS), key="run_tab")
+    if shared:
+        with tabs[0]:
+            runwatch.tab(summary, spec, t)
+    with tabs[-4]:
         runview.tried_tab(summary, frame, spec, t)
-    with tabs[1]:
+    with tabs[-3]:
         runview.front_tab(summary, frame, t)
-    with tabs[2]:
+    with tabs[-2]:
         runview.curves_tab(summary, t)
-    with tabs[3]:
+    with tabs[-1]:
         runview.log_tab(summary)
 
 

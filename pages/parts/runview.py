@@ -78,12 +78,23 @@ def share(summary: Summary) -> float:
     return 1.0 if summary.state == "finished" else min(max(parts, default=0.0), 1.0)
 
 
-def progress(summary: Summary) -> None:
-    """One bar and one line."""
-    line = [f"**{_count(summary)}**", f"{words.duration(summary.seconds)} gone"]
-    if summary.state == "running" and summary.evaluations:
+def progress(summary: Summary, epochs: tuple[int, int] | None = None) -> None:
+    """One bar and one line.
+
+    Args:
+        summary: of the run.
+        epochs: done and in all, of a shared network that is trained before anything is judged.
+    """
+    line, part = [f"**{_count(summary)}**"], share(summary)
+    if epochs:
+        line.insert(0, f"**{epochs[0]:,} of {epochs[1]:,} epochs** of the shared network")
+        part = max(part, min(epochs[0] / epochs[1], 0.99)) if summary.state != "finished" else 1.0
+    line.append(f"{words.duration(summary.seconds)} gone")
+    if summary.state == "running" and epochs and epochs[0] < epochs[1]:
+        line.append(words.left(summary.seconds * (epochs[1] - epochs[0]) / epochs[0]))
+    elif summary.state == "running" and summary.evaluations:
         line.append(words.left(summary.left_seconds))
-    st.progress(share(summary), text=" · ".join(line))
+    st.progress(part, text=" · ".join(line))
 
 
 def numbers(summary: Summary, frame: pd.DataFrame) -> None:

@@ -112,6 +112,16 @@ def _curves(home: str, run_id: str, version: str) -> pd.DataFrame:
     return frame
 
 
+def steps(run_id: str) -> pd.DataFrame:
+    """What the strategy said of its own epochs: phase step name value seq, as in the journal."""
+    return _steps(str(launch.home()), run_id, owner().version(run_id))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _steps(home: str, run_id: str, version: str) -> pd.DataFrame:
+    return owner().steps(run_id)
+
+
 def spec(run_id: str) -> RunSpec | None:
     """A run's spec; None where it cannot be read."""
     try:
