@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from nascore.problem import Problem
     from nascore.space import Arch
 
-PROBES, LIMIT_SECONDS, ENOUGH = 16, 120.0, 5
+PROBES, LIMIT_SECONDS, GRACE_SECONDS, ENOUGH = 16, 120.0, 10, 5
 CLOCK = "simulated_seconds"
 MEASURED, EARLIER = "measured on this machine", "from an earlier run"
 
@@ -242,7 +243,11 @@ def _timed(problem: Problem, judge: Any, archs: list[Arch]) -> float:
 
 def main() -> int:
     """Reads a spec from standard input and measures it; a refusal is one sentence and status 2."""
+    from nascore.runs.worker import limit
+
     since = time.monotonic()
+    limit()
+    signal.alarm(round(LIMIT_SECONDS) + GRACE_SECONDS)  # where the app is gone, nobody else ends this
     try:
         measure(read(sys.stdin.buffer.read()), since)
     except AppError as error:

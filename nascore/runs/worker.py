@@ -129,7 +129,7 @@ def _wait(folder: Path, control: Control) -> Life | None:
 
 def _work(folder: Path, journal: Journal, control: Control) -> Life:
     slot_time = time.monotonic()
-    _limit()
+    limit()
     from nascore.device import resolve
     from nascore.problem import Memo
     from nascore.runs.spec import read
@@ -238,8 +238,8 @@ def judge_of(spec: RunSpec, how: str) -> Any:
     return None
 
 
-def _limit() -> None:
-    """Memory, threads, and who goes first when the machine runs out."""
+def limit() -> None:
+    """Limits this process: memory, threads, and who goes first when the machine runs out."""
     gib = float(os.environ.get("NASCOPE_MEMORY_GB") or MEMORY_GIB)
     resource.setrlimit(resource.RLIMIT_DATA, (int(gib * 2**30), resource.RLIM_INFINITY))
     with contextlib.suppress(OSError):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nascore.codec import dumps
 from nascore.problem import Budget
-from nascore.runs import estimate, launch
+from nascore.runs import estimate, launch, worker
 from nascore.runs.spec import open_spec
 from tests.runs.toy_parts import finish, spec
 
@@ -66,6 +68,19 @@ def test_a_damaged_answer_is_as_none(home: Path) -> None:
     estimate._keep(estimate.mark_of(spec(8)), 2.0, 1.0, estimate.MEASURED, 1.0)
     next((home / "measured").iterdir()).write_text("{")
     assert estimate.ready(spec(8)) is None
+
+
+def test_a_measurement_ends_itself_where_the_app_is_gone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for it any more: a network of hundreds of layers would be measured for minutes."""
+    calls: list[tuple[str, float]] = []
+    monkeypatch.setattr(estimate.signal, "alarm", lambda seconds: calls.append(("alarm", seconds)))
+    monkeypatch.setattr(estimate, "measure", lambda spec, since: calls.append(("measure", 0)))
+    monkeypatch.setattr(worker, "limit", lambda: calls.append(("limit", 0)))
+    monkeypatch.setattr(
+        estimate.sys, "stdin", io.TextIOWrapper(io.BytesIO(dumps(spec(8).to_json()).encode()))
+    )
+    assert estimate.main() == 0
+    assert calls == [("limit", 0), ("alarm", 130), ("measure", 0)]
 
 
 @pytest.mark.slow
