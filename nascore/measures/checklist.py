@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from nascore.measures.compare import flat
@@ -43,6 +44,11 @@ class Fact:
     state: str = "finished"
     evaluations: int = 0
     tested: bool = False
+
+    @cached_property
+    def flat(self) -> dict[str, str]:
+        """Its document, path -> value."""
+        return flat(self.spec)
 
     @property
     def strategy(self) -> str:
@@ -148,14 +154,14 @@ def _alike(facts: Sequence[Fact], *paths: str) -> bool:
 
 def _paths(facts: Sequence[Fact], tops: Sequence[str]) -> list[str]:
     """Paths below some tops in which specs differ, those of a differing object left out."""
-    flats = [flat(f.spec) for f in facts]
+    flats = [f.flat for f in facts]
     keys = dict.fromkeys(p for f in flats for p in f if p.partition(".")[0] in tops)
     found = [p for p in keys if len({f.get(p, "") for f in flats}) > 1]
     return [p for p in found if p.rpartition(".")[0] not in found]
 
 
 def _apart(facts: Sequence[Fact], *tops: str) -> str:
-    flats = [flat(f.spec) for f in facts]
+    flats = [f.flat for f in facts]
     said = [
         f"{path.replace('_', ' ')}: {_listed(sorted({f.get(path, 'none') or 'none' for f in flats}))}"
         for path in _paths(facts, tops)
@@ -166,7 +172,7 @@ def _apart(facts: Sequence[Fact], *tops: str) -> str:
 def _same(part: str, say: str, facts: Sequence[Fact], *tops: str) -> Entry:
     if not _alike(facts, *tops):
         return Entry(part, say, "no", f"They differ in {_apart(facts, *tops)}")
-    said = flat(facts[0].spec)
+    said = facts[0].flat
     short = "; ".join(
         f"{p.rpartition('.')[2].replace('_', ' ')} {said[p]}" if "." in p else said[p].replace("_", " ")
         for p in said

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import streamlit as st
@@ -70,6 +71,11 @@ class Asked:
     def runs(self) -> list[Run]:
         """All runs."""
         return [r for m in self.methods for r in m.runs]
+
+    @cached_property
+    def volumes(self) -> dict[str, tuple[NDArray[np.int64], Values]]:
+        """Run -> (rows, hypervolume after them)."""
+        return _volumes(str(launch.home()), _marks(self.runs), tuple(self.objectives.items()), self.runs)
 
     def one_table(self) -> Truth | None:
         """The table that all asked, with all of its values alike; None where there is no such."""
@@ -163,6 +169,14 @@ def bases(a: Asked) -> dict[str, str]:
 
 def improvements(a: Asked, found: Sequence[dict[str, float]]) -> list[Improvement | str]:
     """Of each method its relative improvement over chance, or why it has none."""
+    return _improvements(str(launch.home()), _marks(a.runs), (a.metric, a.base), a, found)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Resampling...")
+def _improvements(
+    home: str, marks: tuple[str, ...], asked: tuple[str, str], _a: Asked, _found: Sequence[dict[str, float]]
+) -> list[Improvement | str]:
+    a, found = _a, _found
     random: Values | None = None
     if a.base == TABLE:
         table = a.one_table()
@@ -216,8 +230,7 @@ def _marks(runs: Sequence[Run]) -> tuple[str, ...]:
 
 def _volume(a: Asked, run: Run) -> tuple[Values, Values]:
     """(cost, share of the box between the best and the reference of all runs that its front covers)."""
-    marks = _marks(a.runs)
-    at, covered = _volumes(str(launch.home()), marks, tuple(a.objectives.items()), a.runs)[run.id]
+    at, covered = a.volumes[run.id]
     return run.arrays.clocks[a.clock][at], covered
 
 

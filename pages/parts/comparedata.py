@@ -25,7 +25,7 @@ from nascore.measures import anytime, checklist, compare
 from nascore.runs import launch
 from nascore.runs.spec import RunSpec
 from nascore.runs.state import Summary
-from nascore.runs.timeline import times_of
+from nascore.runs.timeline import Moment, moments_of
 from nascore.view import words
 from pages.parts import stores
 
@@ -47,13 +47,11 @@ class Arrays:
         document: its spec.
         clocks: clock -> (n,) what was spent when each architecture had been judged.
         values: metric -> (n,) in percent where people read percents; NaN where it does not count.
-        keys: (n,) of the architectures.
     """
 
     document: dict[str, Any]
     clocks: dict[str, Values]
     values: dict[str, Values]
-    keys: list[str]
 
 
 @dataclass(frozen=True)
@@ -122,39 +120,39 @@ def _document(home: str, run_id: str) -> dict[str, Any]:
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def _arrays(home: str, run_id: str, version: str) -> Arrays:
-    spec = launch.read_spec(run_id)
-    frame = stores.tried(run_id).reset_index(drop=True)
-    counts = _counts(frame, spec)
-    values = {
-        m: np.where(counts, np.asarray(pd.to_numeric(frame[m], errors="coerce"), np.float64), math.nan)
-        for m in stores.metrics_of(frame)
-    }
-    return Arrays(_document(home, run_id), _clocks(run_id, frame), values, frame["key"].astype(str).tolist())
+    spec, rows = launch.read_spec(run_id), moments_of(run_id)
+    names = dict.fromkeys(m for row in rows for m in row.metrics)
+    values = {m: _values(m, rows) for m in names}
+    counts = _counts(rows, values, spec)
+    kept = {m: np.where(counts, v, math.nan) for m, v in values.items()}
+    return Arrays(_document(home, run_id), _clocks(rows), kept)
 
 
-def _counts(frame: pd.DataFrame, spec: RunSpec) -> NDArray[np.bool_]:
+def _values(metric: str, rows: Sequence[Moment]) -> Values:
+    """(n,) a metric of all, in percent where people read percents; NaN where there is none."""
+    found = [math.nan if (v := row.metrics.get(metric)) is None else v for row in rows]
+    return stores.seen(metric, 1.0) * np.array(found, np.float64)
+
+
+def _counts(rows: Sequence[Moment], values: Mapping[str, Values], spec: RunSpec) -> NDArray[np.bool_]:
     """(n,) by the run's own judge, or the one that trained longest while it is silent; within limits."""
-    fine = frame["failed"].fillna("").astype(str).eq("").to_numpy()
-    own = frame["how"].eq(spec.evaluator.key).to_numpy()
-    if not (fine & own).any() and fine.any():
-        longest = frame["epochs"].where(fine).astype(float).fillna(-1).idxmax()
-        own = frame["how"].eq(frame["how"].iloc[int(longest)]).to_numpy()
-    ok = fine & own
+    fine = [row for row in rows if not row.failed]
+    judge = spec.evaluator.key
+    if fine and all(row.how != judge for row in fine):
+        judge = max(fine, key=lambda row: row.epochs).how
+    ok = np.array([row.how == judge and not row.failed for row in rows], bool)
     for c in spec.constraints:
-        limit = stores.seen(c.metric, c.limit)
-        found = np.asarray(pd.to_numeric(frame.get(c.metric, pd.Series(math.nan, frame.index))), np.float64)
-        ok = ok & (found <= limit if c.sign == "<=" else found >= limit)
+        limit, found = stores.seen(c.metric, c.limit), values.get(c.metric, np.full(len(rows), math.nan))
+        ok &= found <= limit if c.sign == "<=" else found >= limit
     return ok
 
 
-def _clocks(run_id: str, frame: pd.DataFrame) -> dict[str, Values]:
-    """Every clock that the run has; the simulated one only where it ran along all the time."""
-    found, seqs = times_of(run_id), frame["seq"].astype(int).tolist()
-    clocks = {"evaluations": np.arange(1, len(frame) + 1, dtype=np.float64)}
-    seconds = np.array([found.seconds.get(s, 0.0) for s in seqs], np.float64)
-    clocks["seconds"] = np.maximum.accumulate(seconds) if len(seconds) else seconds
-    if found.simulated:
-        clocks["simulated_seconds"] = np.cumsum([found.simulated.get(s, 0.0) for s in seqs])
+def _clocks(rows: Sequence[Moment]) -> dict[str, Values]:
+    """Every clock that the run has; the simulated one where it ran along at least once."""
+    clocks = {"evaluations": np.arange(1, len(rows) + 1, dtype=np.float64)}
+    clocks["seconds"] = np.maximum.accumulate(np.array([row.seconds for row in rows], np.float64))
+    if any(row.simulated is not None for row in rows):
+        clocks["simulated_seconds"] = np.cumsum([row.simulated or 0.0 for row in rows])
     return clocks
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.optimize import root_scalar
 
 from nascore.errors import BadInput
-from nascore.measures.significance import difference, holm, superiority, trials, won
+from nascore.measures.significance import difference, holm, signed_rank, superiority, trials, won
 
 RNG = np.random.default_rng(3)
 A, B = RNG.normal(1.0, 1, 9), RNG.normal(0, 2, 7)
@@ -29,6 +29,25 @@ def test_matching_seeds_are_compared_seed_by_seed_by_wilcoxon() -> None:
     assert t.difference.value == pytest.approx((A - b).mean())
     assert t.wins.value == pytest.approx((b > A).mean())
     assert t.least == 2 / 2**9
+
+
+@pytest.mark.parametrize("n", [5, 8, 12])
+def test_the_signed_rank_test_is_exact_with_and_without_ties(n: int) -> None:
+    rng = np.random.default_rng(n)
+    a, b = rng.random((2, n))
+    assert signed_rank(a, b) == pytest.approx(stats.wilcoxon(a, b, method="exact").pvalue)
+    tied = rng.integers(-2, 4, n).astype(float)
+    tied[:2] = 1, -1
+    signs = np.array([[1 - 2 * (i >> k & 1) for k in range(n)] for i in range(2**n)])
+    ranks = np.where(tied != 0, stats.rankdata(np.where(tied != 0, np.abs(tied), np.inf)), 0)
+    sums, here = (ranks * (signs > 0)).sum(1), ranks[tied > 0].sum()
+    p = min(1, 2 * min((sums <= here).mean(), (sums >= here).mean()))
+    assert signed_rank(tied, np.zeros(n)) == pytest.approx(p)
+
+
+def test_many_pairs_take_the_approximation_of_scipy() -> None:
+    a, b = RNG.random((2, 80))
+    assert signed_rank(a, b) == pytest.approx(stats.wilcoxon(a, b, method="approx").pvalue)
 
 
 def test_other_seeds_are_compared_by_mann_whitney_and_welch() -> None:

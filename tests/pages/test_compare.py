@@ -78,7 +78,7 @@ def two(home: Path, seeds: int = 6, **more: Any) -> tuple[list[str], list[str]]:
 def errors(run: str) -> np.ndarray:
     """Errors in percent as the journal has them, read by nothing of the page."""
     rows = Reader(launch.folder(run) / "journal.jsonl").read()
-    return np.array([100 * r["metrics"]["error"] for r in rows if r["kind"] == "Tried"])
+    return np.round([100 * r["metrics"]["error"] for r in rows if r["kind"] == "Tried"], 9)
 
 
 def test_without_runs_the_page_says_what_to_do_and_links_to_a_filled_in_search(
