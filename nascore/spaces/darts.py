@@ -7,7 +7,9 @@ The auxiliary head of its training is no part of the network.
 
 The paper counts ((4 * 5 / 2) (3 * 4 / 2) (2 * 3 / 2) 7^8)^2, about 10^18 archs: `none` is no option of an
 edge that is kept, although the mixture that is searched has it. So it is listed, but not open; a supernet
-computes it when gates name it, and the knob `none` opens it.
+computes it when gates name it, and the knob `none` opens it. With `ops` the operations are those of
+sharpDARTS (Hundt et al., 2019): pooling, identity and six SharpSepConv blocks, of one kernel size and many
+shapes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -41,16 +43,19 @@ EDGES = tuple((s, t) for t in INNER for s in range(t)) + tuple((n, LAST) for n i
 # the order of the released code; `none` has the index 0
 OPTIONS = ("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect",
            "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5")  # fmt: skip
+SHARP = ("none", "max_pool_3x3", "skip_connect", "sep_conv_3x3", "dil_sep_conv_3x3",
+         "flood_conv_3x3", "dil_flood_conv_3x3", "choke_conv_3x3", "dil_choke_conv_3x3")  # fmt: skip
+SETS = {"darts": OPTIONS, "sharp": SHARP}  # sharpDARTS's set: SharpSepConv blocks of one kernel size
 LONGEST = 4_000  # characters of a genotype that is read
 Kept = tuple[tuple[int, int], ...]  # of a node: (source, index of the operation), sources ascending
 
 
 @lru_cache(maxsize=64)
-def _cell(cells: int, channels: int, stages: int, stem_stride: int) -> Cell:
+def _cell(cells: int, channels: int, stages: int, stem_stride: int, ops: str = "darts") -> Cell:
     return Cell(
         LAST + 1,
         EDGES,
-        (OPTIONS,),
+        (SETS[ops],),
         "concat",
         cells,
         channels,
@@ -64,7 +69,10 @@ def _cell(cells: int, channels: int, stages: int, stem_stride: int) -> Cell:
 
 @dataclass(frozen=True)
 class Darts(Space):
-    """DARTS's two cells: four nodes that keep two edges each, seven operations, about 10^18 architectures."""
+    """DARTS's two cells: four nodes that keep two edges each, seven operations, about 10^18 architectures.
+
+    With the operations of sharpDARTS there are eight, and about 10^19 architectures.
+    """
 
     cells: int = knob(6, 1, 20, "normal cells in each stage; 6 in the paper's network, 2 in its search")
     channels: int = knob(
@@ -73,15 +81,19 @@ class Darts(Space):
     stages: int = knob(3, 2, 5, "stages, with a reducing cell between two of them; 3 in the paper")
     stem_stride: int = knob(1, 1, 4, "stride of the first convolution; above 1 makes all maps smaller")
     none: bool = knob(False, help="an edge that is kept may also give nothing")
+    ops: Literal["darts", "sharp"] = knob(
+        "darts", help="operations: those of DARTS, or the eight of sharpDARTS, whose blocks are two deep",
+        options=("darts", "sharp"),
+    )  # fmt: skip
 
     @property
     def cell(self) -> Cell:
         """The same space as plain data, with `none` open."""
-        return _cell(self.cells, self.channels, self.stages, self.stem_stride)
+        return _cell(self.cells, self.channels, self.stages, self.stem_stride, self.ops)
 
     def choices(self) -> tuple[Choice, ...]:
         """For each kind: `keep_3` to `keep_5`, the two sources of a node, and `edge_{target}_{source}`."""
-        return _choices(self.none)
+        return _choices(self.none, self.ops)
 
     def invalid(self, arch: Arch) -> str:
         """An edge gives nothing where that is not open, or none gives anything."""
@@ -128,23 +140,24 @@ class Darts(Space):
         """The released code's genotype."""
         said = []
         for kind in KINDS:
-            pairs = [(OPTIONS[op], s) for node in kept(arch, kind) for s, op in node]
+            pairs = [(SETS[self.ops][op], s) for node in kept(arch, kind) for s, op in node]
             said.append(f"{kind}={pairs}, {kind}_concat=range({INNER[0]}, {LAST})")
         return f"Genotype({', '.join(said)})"
 
     def read(self, text: str) -> Arch | None:
         """The arch of a genotype, or of two tuples of eight (source, operation without none); else None."""
-        pairs = _pairs(text) if len(text) <= LONGEST else None
+        pairs = _pairs(text, SETS[self.ops]) if len(text) <= LONGEST else None
         if pairs is None:
             return None
         cells = [_nodes(p) for p in pairs]
         return arch_of([c for c in cells if c is not None]) if None not in cells else None
 
 
-@lru_cache(maxsize=2)
-def _choices(none: bool) -> tuple[Choice, ...]:
-    shut = () if none else tuple(range(1, len(OPTIONS)))
-    return tuple(replace(c, allowed=shut) if "edge_" in c.name else c for c in _cell(1, 1, 2, 1).choices())
+@lru_cache(maxsize=4)
+def _choices(none: bool, ops: str) -> tuple[Choice, ...]:
+    shut = () if none else tuple(range(1, len(SETS[ops])))
+    own = _cell(1, 1, 2, 1, ops).choices()
+    return tuple(replace(c, allowed=shut) if "edge_" in c.name else c for c in own)
 
 
 def kept(arch: Arch, kind: str) -> tuple[Kept, ...]:
@@ -195,18 +208,18 @@ def _nodes(pairs: list[tuple[Any, Any]]) -> tuple[Kept, ...] | None:
     return tuple(out)
 
 
-def _pairs(text: str) -> list[list[tuple[int, int]]] | None:
+def _pairs(text: str, options: tuple[str, ...]) -> list[list[tuple[int, int]]] | None:
     """The pairs of both cells as numbers; None for anything else. Nothing is evaluated."""
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         if isinstance(tree, ast.Call):
             given = {k.arg: k.value for k in tree.keywords}
             named = [ast.literal_eval(given[kind]) for kind in KINDS]
-            return [[(int(s), OPTIONS.index(op)) for op, s in cell] for cell in named]
+            return [[(int(s), options.index(op)) for op, s in cell] for cell in named]
         compact = ast.literal_eval(tree)
         if len(compact) != len(KINDS):
             return None
         found = [[(int(s), int(op) + 1) for s, op in cell] for cell in compact]
-        return found if all(0 < op < len(OPTIONS) for cell in found for _, op in cell) else None
+        return found if all(0 < op < len(options) for cell in found for _, op in cell) else None
     except (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError):
         return None

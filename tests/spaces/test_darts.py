@@ -40,6 +40,23 @@ def test_the_space_is_as_large_as_published() -> None:
     assert len([c for c in SPACE.choices() if "edge_" in c.name]) == 2 * 14
 
 
+def test_sharp_operations_make_a_space_of_their_own() -> None:
+    sharp = Darts(cells=1, channels=4, stages=2, ops="sharp")
+    assert size(sharp) == (1 * 3 * 6 * 10 * 8**8) ** 2
+    for one in tuples(sample(sharp, 4, np.random.default_rng(0))):
+        text = sharp.text(one)
+        assert sharp.read(text) == one
+        assert "sep_conv_5x5" not in text
+        net = sharp.build(one, SHAPE).eval()
+        assert net(IMAGES).shape == (4, 3)
+        assert sharp.graph(one, SHAPE).params == sum(p.numel() for p in net.parameters())
+    plain = TINY.text(tuples(sample(TINY, 1, np.random.default_rng(0)))[0]).replace(
+        "dil_conv_3x3", "dil_conv_5x5"
+    )
+    assert "conv_5x5" in plain
+    assert sharp.read(plain) is None
+
+
 def test_the_released_cell_has_the_published_parameters() -> None:
     graph = SPACE.graph(arch(DARTS_V2), CIFAR)
     assert graph.params == 3_349_342
