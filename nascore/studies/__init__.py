@@ -6,6 +6,7 @@ from typing import Any
 
 from nascore.studies import (
     calibration_study,
+    darts_pt,
     diswot,
     gbdt_nas,
     gradsign,
@@ -17,6 +18,7 @@ from nascore.studies import (
 
 STUDIES: dict[str, type[Any]] = {
     "calibration_study": calibration_study.CalibrationStudy,
+    "darts_pt": darts_pt.DartsPt,
     "diswot": diswot.Diswot,
     "gbdt_nas": gbdt_nas.GbdtNas,
     "gradsign": gradsign.Gradsign,
