@@ -28,6 +28,14 @@ TITLES = {
     "train_seconds": "Training time (s)",
     "val_ece_15": "Validation calibration error (ECE, 15 bins)",
     "fid": "Frechet distance (FID)",
+    "supernet_error": "Supernet's validation error (%)",
+    "gap_error": "Error added by discretization (points)",
+    "sharpness": "Sharpness (rise of the loss)",
+    "alpha_eigenvalue": "Largest eigenvalue of the alphas' Hessian",
+    "watched_loss": "Supernet's validation loss",
+    "top_eigenvalue": "Largest Hessian eigenvalue",
+    "trace": "Hessian trace",
+    "rise": "Rise of the loss one step up its slope",
 }
 UNITS = {"ms": "ms", "seconds": "s", "bytes": "bytes", "mb": "MB", "mj": "mJ"}
 
