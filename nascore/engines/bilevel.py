@@ -46,6 +46,9 @@ def bilevel(
 ) -> Generator[Event, None, None]:
     """Alternates n epochs: in each step first the alphas, then the weights; a `Step` an epoch.
 
+    It tells `train_loss` of the weights, `alpha_loss` of the alphas (each the mean over steps), the gates and
+    what `watched` says.
+
     Where alphas are no longer finite, the phase ends with a warning, at its last good epoch.
 
     Args:
@@ -72,18 +75,19 @@ def bilevel(
         if begin is not None:
             begin(epoch)
         trainer.net.train()
-        held = cycle(problem.batches("validation", name, "held", epoch))
+        held, losing = cycle(problem.batches("validation", name, "held", epoch)), []
         for i, batch in enumerate(trainer.batches(name, epoch)):
             if i % every == 0 and step is not None:
                 step(batch, next(held))
             elif i % every == 0:
-                step_alphas(trainer, gating, alphas, batch, next(held), order, penalty)
+                losing.append(step_alphas(trainer, gating, alphas, batch, next(held), order, penalty))
             trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
         if not finite(gating):
             yield back(problem, name, epoch, everything)
             return
-        told = {} if watch is None else watch(epoch)
-        yield trainer.epoch_done(name, gating, **watched(problem, trainer.net, gating), **told)
+        told = {"alpha_loss": float(torch.stack(losing).mean())} if losing else {}
+        told |= watched(problem, trainer.net, gating) | ({} if watch is None else watch(epoch))
+        yield trainer.epoch_done(name, gating, **told)
 
 
 def finite(gating: Gating) -> bool:
@@ -118,7 +122,7 @@ def step_alphas(
     held: Batch,
     order: int = 1,
     penalty: Penalty | None = None,
-) -> None:
+) -> Tensor:
     """One step of the alphas on a validation batch; the weights stay.
 
     Args:
@@ -129,6 +133,9 @@ def step_alphas(
         held: of validation examples.
         order: 1 or 2.
         penalty: as `bilevel`.
+
+    Returns:
+        The loss of the alphas before it, penalty included.
     """
     params = [a for a in gating.parameters() if a.requires_grad]
     view = trainer.net.at(gating.probe())  # type: ignore[operator] -- a supernet
@@ -141,6 +148,7 @@ def step_alphas(
     alphas.step()
     alphas.zero_grad(set_to_none=True)
     gating.settle()
+    return loss.detach()
 
 
 def unrolled(trainer: Trainer, view: nn.Module, batch: Batch, held: Batch) -> Tensor:

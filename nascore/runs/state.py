@@ -386,12 +386,17 @@ class Follow:
         """Takes in what is new in the journal.
 
         Returns:
-            Each new record, with the row that a `Tried` made or changed.
+            Each new record, with the row that a `Tried` made or changed; of a `Step`, `active_seconds` says
+            how long the run had been active.
         """
         if self.reader.replaced():
             self.reader.rewind()
             self.tally = Tally(self.spec)
-        new = [(record, self.tally.add(record)) for record in self.reader.read()]
+        new = []
+        for record in self.reader.read():
+            new.append((record, self.tally.add(record)))
+            if record.get("kind") == "Step":
+                record["active_seconds"] = self.tally.clock.active(live=False)
         if new:
             self._results = results(self.tally)
         return new

@@ -451,7 +451,7 @@ class Rows:
             self._tried(row, follow)
         match record.get("kind"):
             case "Step":
-                values = record.get("values") or {}
+                values = {**(record.get("values") or {}), "active_seconds": record["active_seconds"]}
                 at = [self.run, record["seq"], str(record.get("phase")), int(record.get("index") or 0)]
                 self.steps += [[*at, name, value] for name, value in values.items()]
             case "Note":

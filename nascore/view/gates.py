@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nascore.space import Arch, Choice, Space, array, settle, tuples
 from nascore.view.tokens import op_key
 
-GATE = "gate/"
+GATE, ACTIVE = "gate/", "active_seconds"
 MUCH = 0.5  # share of the places that could take it, from which on an operation is said to crowd out others
 
 
@@ -30,7 +30,8 @@ class Movie:
         choices: names, in the order of the space.
         options: of each choice, as text.
         shares: of each choice (epochs, options), each row adds up to 1.
-        values: what else was told: name -> (epochs,), NaN where it was not.
+        values: what else was told: name -> (epochs,), NaN where it was not; `epoch_seconds` is how long each
+            took while the run was active.
     """
 
     phase: str
@@ -74,6 +75,9 @@ def _movie(phase: str, wide: pd.DataFrame, names: list[str], choices: Sequence[C
     order = [c for c in known if c in said] + [c for c in said if c not in known]
     options = {c: [o for o in known.get(c, []) if o in said[c]] or said[c] for c in order}
     wide = wide.loc[wide[names].notna().all(axis=1)]
+    if ACTIVE in wide:
+        gaps = np.diff(wide.index.to_numpy(float), prepend=np.nan)
+        wide = wide.assign(epoch_seconds=wide[ACTIVE].diff() / gaps).drop(columns=ACTIVE)
     return Movie(
         phase,
         wide.index.to_numpy(np.int64) + 1,

@@ -84,6 +84,27 @@ def test_a_step_moves_alphas_down_the_slope_of_the_validation_loss(order: int) -
     assert all(torch.equal(p, q) for p, q in zip(weights, s.net.parameters(), strict=True))
 
 
+def test_the_loss_of_the_alphas_is_told_as_the_mean_over_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Setting()
+    expected = float(s.loss(copy.deepcopy(s.net), s.held))
+    still = torch.optim.SGD(s.gating.parameters(), 0.0)
+    assert float(step_alphas(s.trainer, s.gating, still, s.batch, s.held)) == pytest.approx(expected)
+    told: list[torch.Tensor] = []
+
+    def noted(*given: object) -> torch.Tensor:
+        told.append(torch.tensor(1.0 + len(told)))
+        return told[-1]
+
+    monkeypatch.setattr("nascore.engines.bilevel.step_alphas", noted)
+    net, gating = s.problem.supernet("separate"), Softmax(s.problem.space)
+    steps = list(bilevel(s.problem, Trainer(s.problem, net, 2), gating, still, 2))
+    each = len(told) // 2
+    assert each > 1
+    assert [e.values["alpha_loss"] for e in steps] == pytest.approx(  # type: ignore[union-attr]
+        [(1 + each) / 2, each + (1 + each) / 2]
+    )
+
+
 def test_a_penalty_is_part_of_what_the_alphas_descend() -> None:
     moved = []
     for weight in (0.0, 10.0):

@@ -41,7 +41,17 @@ def test_gates_come_back_in_the_order_of_the_space() -> None:
     assert m.epochs.tolist() == [1, 2, 3, 4, 5]
     assert np.array_equal(np.stack(m.shares, axis=1), shares)
     assert m.values["entropy"] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert set(m.values) == {"entropy", "train_loss"}
     assert m.largest(2) == shares[2].argmax(1).tolist()
+
+
+def test_seconds_of_an_epoch_are_differences_also_where_some_were_not_written() -> None:
+    frame = steps(drawn(5), active_seconds=3.0)
+    (m,) = gates.movies(frame[frame["step"] != 2], CHOICES)
+    assert m.epochs.tolist() == [1, 2, 4, 5]
+    assert m.values["epoch_seconds"][1:] == pytest.approx([3, 3, 3])
+    assert np.isnan(m.values["epoch_seconds"][0]), "of the first it is not known when it began"
+    assert "active_seconds" not in m.values
 
 
 def test_a_journal_without_gates_has_no_movie() -> None:
