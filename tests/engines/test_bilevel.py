@@ -86,7 +86,7 @@ def test_a_step_moves_alphas_down_the_slope_of_the_validation_loss(order: int) -
 
 def test_the_loss_of_the_alphas_is_told_as_the_mean_over_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     s = Setting()
-    expected = float(s.loss(copy.deepcopy(s.net), s.held))
+    expected = float(s.loss(copy.deepcopy(s.net), s.held).detach())
     still = torch.optim.SGD(s.gating.parameters(), 0.0)
     assert float(step_alphas(s.trainer, s.gating, still, s.batch, s.held)) == pytest.approx(expected)
     told: list[torch.Tensor] = []
