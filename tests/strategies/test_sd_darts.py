@@ -14,7 +14,7 @@ from nascore.events import Step
 from nascore.gates import Softmax
 from nascore.hessian import dense, flat
 from nascore.measures.sharpness import first
-from nascore.problem import search
+from nascore.problem import Memo, search
 from nascore.recipe import Trainer
 from nascore.strategies.darts import Darts
 from nascore.strategies.sd_darts import (
@@ -204,3 +204,15 @@ class Numbers(ToyTask):
 def test_it_refuses_a_task_without_classes() -> None:
     with pytest.raises(BadInput, match="classes"):
         SdDarts().check(replace(problem(), task=Numbers()))
+
+
+def test_a_second_life_has_the_teachers_of_the_first() -> None:
+    whole, memo = steps(SdDarts(epochs=4, watch=0)), Memo()
+    first = search(SdDarts(epochs=4, watch=0), replace(problem(), memo=memo))
+    assert [next(first), next(first), next(first)] == whole[:3]
+    first.close()  # the third epoch was told and not kept: its teachers are those of two epochs
+    again = [
+        e for e in search(SdDarts(epochs=4, watch=0), replace(problem(), memo=memo)) if isinstance(e, Step)
+    ]
+    assert [e for e in again if e.phase == "search"] == whole[2:]
+    assert len(memo.load("search")["kept"][-1]["teachers"]) == 3
