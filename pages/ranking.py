@@ -34,17 +34,8 @@ def body(a: Asked, answer: Answer) -> None:
     rankview.listed(a, answer)
 
 
-page_setup("Ranking")
-show.head("Ranking", "Can this evaluator tell good architectures from bad ones?", HOW)
-marks = fronts.marks()
-if not marks:
-    show.empty("format_list_numbered", "No table and no run yet.", "Start a search, or import a benchmark.")
-    links.link(links.SEARCH, "New search", "travel_explore")
-else:
-    given = st.query_params.get("source", "")
-    mark = given if given in marks else next(iter(marks))
-    if given and given != mark:
-        st.info(show.plain(f"There is no {given[:80]}; this is {marks[mark]}.", 200), icon=":material/info:")
+def ranked(mark: str, marks: dict[str, str]) -> None:
+    """Controls and answer of `table:NAME` or `run:ID`."""
     court = rankdata.court(mark)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="rank-controls"):
         rankask.choose_source(marks, mark)
@@ -64,3 +55,20 @@ else:
             body(asked, answer)
         else:
             rankview.none(answer)
+
+
+page_setup("Ranking")
+show.head("Ranking", "Can this evaluator tell good architectures from bad ones?", HOW)
+found = fronts.marks()
+if not found:
+    show.empty("format_list_numbered", "No table and no run yet.", "Start a search, or import a benchmark.")
+    links.link(links.SEARCH, "New search", "travel_explore")
+else:
+    given = st.query_params.get("source", "")
+    chosen = given if given in found else next(iter(found))
+    if given and given != chosen:
+        st.info(
+            show.plain(f"There is no {given[:80]}; this is {found[chosen]}.", 200), icon=":material/info:"
+        )
+    with rankdata.steady():
+        ranked(chosen, found)

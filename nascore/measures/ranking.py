@@ -130,16 +130,23 @@ def trial(
     )
 
 
-def _parts(t: Floats, s: Floats, size: Floats | None, resamples: int) -> dict[str, Measured]:
-    """All correlations with their influence."""
-    found = _resampled(agreement.agreements(s, t), s, t, resamples)
+def _parts(
+    t: Floats,
+    s: Floats,
+    size: Floats | None,
+    resamples: int,
+    only: tuple[str, ...] = (*CORRELATIONS, TOP, PARTIAL),
+) -> dict[str, Measured]:
+    """Correlations with their influence."""
+    asked = tuple(m for m in CORRELATIONS if m in only or (m == "spearman" and PARTIAL in only))
+    found = _resampled(agreement.agreements(s, t, asked), s, t, resamples)
     best = np.argsort(-t, kind="stable")[: len(t) // 10]
     nothing = agreement.measured(math.nan, np.full(len(best), math.nan))
     found[TOP] = nothing
-    if len(best) >= LEAST:
+    if len(best) >= LEAST and TOP in only:
         found |= {TOP: _resampled(_tau(s[best], t[best]), s[best], t[best], resamples)["kendall"]}
     found[PARTIAL] = agreement.measured(math.nan, np.full(len(t), math.nan))
-    if size is not None and np.isfinite(size).all() and np.ptp(size):
+    if PARTIAL in only and size is not None and np.isfinite(size).all() and np.ptp(size):
         with_size = (
             _resampled(agreement.agreements(v, size, ("spearman",)), v, size, resamples)["spearman"]
             for v in (s, t)
@@ -154,7 +161,7 @@ def _tau(s: Floats, t: Floats) -> dict[str, Measured]:
 
 def _resampled(found: dict[str, Measured], a: Floats, b: Floats, resamples: int) -> dict[str, Measured]:
     """The same with the values of resamples; those of lists of one length are of the same archs."""
-    if not resamples:
+    if not resamples or not found:
         return found
     draws = resampling.resampled(a, b, resampling.counts(len(a), resamples), tuple(found))
     return {m: replace(one, draws=draws[m]) for m, one in found.items()}
@@ -191,7 +198,7 @@ def compared(
     t, some = truth[both], None if size is None else size[both]
     if len(t) < LEAST or not all(np.ptp(v) for v in (t, a[both], b[both])):
         return stats.Interval(math.nan, math.nan, math.nan, len(t))
-    one, two = (_parts(t, s[both], some, resamples)[name] for s in (a, b))
+    one, two = (_parts(t, s[both], some, resamples, (name,))[name] for s in (a, b))
     return agreement.difference(one, two)
 
 

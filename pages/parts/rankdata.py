@@ -8,6 +8,9 @@ A trial is kept by (table and its last change, or run and what it has read; trut
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +52,30 @@ class Which:
     names: tuple[str, ...] = ()
 
 
+STAMPS = threading.local()  # of the run of the page that is under way in this thread
+
+
+@contextmanager
+def steady() -> Iterator[None]:
+    """Within, nobody looks twice whether a table or run has changed: the page asks some sixty times."""
+    STAMPS.known = {}
+    try:
+        yield
+    finally:
+        del STAMPS.known
+
+
 def stamp(mark: str) -> tuple[str, str]:
     """What answers about a table or run are kept under."""
+    known: dict[str, tuple[str, str]] | None = getattr(STAMPS, "known", None)
+    if known is None:
+        return _stamp(mark)
+    if mark not in known:
+        known[mark] = _stamp(mark)
+    return known[mark]
+
+
+def _stamp(mark: str) -> tuple[str, str]:
     kind, _, name = mark.partition(":")
     if kind == "table":
         folder, changed = benchdata.stamp(benchdata.opened(name))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
+from nascore.measures import agreement
 from nascore.measures.agreement import average, difference
 from nascore.measures.agreement import kendall as tau
 from nascore.stats import bootstrap, kendall
@@ -43,3 +44,14 @@ def test_a_difference_of_the_same_cases_is_surer_than_two_intervals() -> None:
     alone = tau(a, b).interval()
     assert gap.high - gap.low < alone.high - alone.low
     assert average([tau(a, b), tau(a, b)]).interval() == tau(a, b).interval()
+
+
+def test_archs_with_equal_ranks_count_as_one_with_their_weight() -> None:
+    rng = np.random.default_rng(3)
+    few = rng.integers(0, 12, (2, 40))
+    x, y = (agreement.dense(v.astype(float)) for v in few[:, rng.integers(0, 40, 300)])
+    weights = np.stack([np.ones(300), rng.random(300)])
+    merged, plain = agreement.concordance(x, y, weights), agreement._concordance(x, y, weights)
+    np.testing.assert_allclose(merged, plain, atol=1e-9)
+    signs = np.sign(np.subtract.outer(x, x)) * np.sign(np.subtract.outer(y, y))
+    np.testing.assert_allclose(merged, weights @ signs.T, atol=1e-9)
