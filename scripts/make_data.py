@@ -35,7 +35,7 @@ from nascore.codec import to_json
 from nascore.kinds import EvaluationProtocol
 from nascore.measures.hardware import Hardware
 from nascore.proxies import PROXIES
-from nascore.proxies.look import scores
+from nascore.proxies.look import Looking, look, scores
 from nascore.runs.spec import from_document
 from nascore.space import Arch, enumerate_archs, key, tuples
 from nascore.spaces.nasbench201 import Nasbench201
@@ -158,15 +158,19 @@ def score(name: str, folder: Path, only: list[str], turn: int, of: int) -> None:
     torch.set_num_threads(1)
     problem, todo = plan(name)
     archs = list(dict.fromkeys(a for p in todo for a in p.archs))
-    names, seeds = only or list(PROXY_COLUMNS), TABLES[name].seeds[:CLOSE_SEEDS]
-    for i in list(range(0, len(archs), TOGETHER))[turn::of]:
-        _kept(
-            folder / f"proxies-{i:05d}.json",
-            lambda i=i: {
-                "scores": _proxies(problem, archs[i : i + TOGETHER], names, seeds),
-                "seconds": _alone(problem, archs[i + TOGETHER // 2 :][:1], names),
-            },
-        )
+    names = only or list(PROXY_COLUMNS)
+    for seed in TABLES[name].seeds[:CLOSE_SEEDS]:
+        mine = replace(problem, seed=seed)
+        asked = [n for n in names if not seed or n not in SEEDLESS]
+        for i in list(range(0, len(archs), TOGETHER))[turn::of]:
+            some = archs[i : i + TOGETHER]
+            _kept(
+                folder / f"proxies-{seed}-{i:05d}.json",
+                lambda mine=mine, some=some, asked=asked: {
+                    "scores": _proxies(mine, some, asked),
+                    "seconds": _alone(mine, some[len(some) // 2], asked),
+                },
+            )
 
 
 def latencies(name: str, folder: Path) -> None:
@@ -197,27 +201,26 @@ def live(problem: Any, arch: Arch) -> Arch:
     return tuple(i if on else 0 for i, on in zip(arch, problem.space.cell.live(arch), strict=True))
 
 
-def _proxies(problem: Any, archs: list[Arch], names: Sequence[str], seeds: tuple[int, ...]) -> dict[str, Any]:
-    """Key of an arch -> proxy -> its scores, one a seed."""
-    out: dict[str, Any] = {key(problem.space, a): {} for a in archs}
-    for seed in seeds:
-        mine = replace(problem, seed=seed)
-        asked = {name: PROXIES[name]() for name in names if seed == seeds[0] or name not in SEEDLESS}
-        nets, batch = [fresh(mine, a) for a in archs], one_batch(mine, 64)
-        for name, values in scores(asked, nets, batch, mine).items():
-            for a, s in zip(archs, values.tolist(), strict=True):
-                out[key(problem.space, a)].setdefault(name, []).append(s)
-    return out
+def _proxies(problem: Any, archs: list[Arch], names: Sequence[str]) -> dict[str, Any]:
+    """Key of an arch -> proxy -> its score, with the first weights of the problem's seed."""
+    nets, batch = [fresh(problem, a) for a in archs], one_batch(problem, 64)
+    found = {n: v.tolist() for n, v in scores({n: PROXIES[n]() for n in names}, nets, batch, problem).items()}
+    return {key(problem.space, a): {n: v[i] for n, v in found.items()} for i, a in enumerate(archs)}
 
 
-def _alone(problem: Any, archs: list[Arch], names: Sequence[str]) -> dict[str, float]:
-    """CPU seconds of each proxy's score of a network, with building it, as if no other were asked for."""
+def _alone(problem: Any, arch: Arch, names: Sequence[str]) -> dict[str, float]:
+    """CPU seconds of each proxy's score of a network, with building it, as if no other were asked for.
+
+    What serves every network, such as a teacher, is not counted.
+    """
     batch, out = one_batch(problem, 64), {}
-    for arch in archs:
-        for name in names:
-            begin = time.process_time()
-            PROXIES[name]().score([fresh(problem, arch)], batch, problem)
-            out[name] = time.process_time() - begin
+    for name in names:
+        proxy = PROXIES[name]()
+        read = proxy.reader(batch, problem) if isinstance(proxy, Looking) else None
+        begin = time.process_time()
+        net = fresh(problem, arch)
+        read(look(net, batch, problem, proxy.needs)) if read else proxy.score([net], batch, problem)
+        out[name] = time.process_time() - begin
     return out
 
 
@@ -226,20 +229,23 @@ def _latency(problem: Any, archs: list[Arch]) -> dict[str, float]:
     return {key(problem.space, a): f.latency_ms for a, f in zip(archs, found, strict=True)}
 
 
-def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, dict[str, float]]]:
+def columns(problem: Any, folder: Path) -> list[tuple[table.Column, dict[str, float]]]:
     """The columns that were measured beside the training, as far as they are there: key -> value."""
     space, data = problem.space, problem.task.data
     every = tuples(enumerate_archs(space))
-    known: dict[str, Any] = {}
-    for file in sorted(folder.glob("proxies-*.json")):
-        known |= json.loads(file.read_text())["scores"]
     leader = {key(space, a): key(space, space.canonical(a)) for a in every}
+    known = scored(folder)
     out = []
     for name, title in PROXY_COLUMNS.items():
-        found = {k: v[name] for k, v in known.items() if name in v}
+        by_seed = [k for k in ({c: v[name] for c, v in one.items() if name in v} for one in known) if k]
+        by_seed = [k for k in by_seed if len(k) == max(map(len, by_seed))]  # seeds that are finished
         # at its floor a score says that there is none: naswot of networks that tell no images apart
-        mean = {k: statistics.fmean(v) for k, v in found.items() if min(v) > -FLOOR}
-        many = "1 seed" if name in SEEDLESS else seeds
+        mean = {
+            c: statistics.fmean(k[c] for k in by_seed)
+            for c in (by_seed[0] if by_seed else ())
+            if min(k[c] for k in by_seed) > -FLOOR
+        }
+        many = f"{len(by_seed)} seed{'s' * (len(by_seed) != 1)}"
         protocol = EvaluationProtocol(data, "no training", 0, many, "NAScope, 64 training images")
         values = {k: mean[c] for k, c in leader.items() if c in mean}
         out.append((table.Column(name, title, "", "max", protocol), values))
@@ -251,6 +257,14 @@ def columns(problem: Any, folder: Path, seeds: str) -> list[tuple[table.Column, 
     values = {key(space, a): times[k] for a in every if (k := key(space, live(problem, a))) in times}
     out.append((table.Column("latency_ms", "Latency of 8 images", "ms", "min", protocol), values))
     return [(c, v) for c, v in out if v]
+
+
+def scored(folder: Path) -> list[dict[str, dict[str, float]]]:
+    """Of each seed: key of an arch -> proxy -> its score."""
+    known: dict[str, dict[str, Any]] = {}
+    for file in sorted(folder.glob("proxies-*.json")):
+        known.setdefault(file.name.split("-")[1], {}).update(json.loads(file.read_text())["scores"])
+    return list(known.values())
 
 
 def seconds(folder: Path, before: dict[str, float]) -> dict[str, float]:
@@ -276,7 +290,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
     Extending keeps what the table has and adds what is there: further seeds, further measured columns.
     """
     problem, todo = plan(name, seeds)
-    beside = columns(problem, folder, f"{CLOSE_SEEDS} seeds")
+    beside = columns(problem, folder)
     found = build.gather(folder, todo, problem.space)
     new = _new(problem, folder, todo, found) if found else None
     clocks: dict[str, float] = {}
