@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,10 +13,14 @@ from nascore.errors import BadInput, NotSupported
 from nascore.events import Event
 from nascore.gates import Gumbel
 from nascore.problem import Problem, epochs
+from nascore.space import key, tuples
+from nascore.supernet import recalibrate
 
 if TYPE_CHECKING:
     from nascore.gates import Gating
     from nascore.recipe import Recipe, Trainer
+
+SAMPLED = 24  # archs whose order by shared weights is told after each epoch
 
 
 def oneshot(
@@ -54,7 +59,7 @@ def watched(problem: Problem, net: Any, gating: Gating) -> dict[str, float]:
     Returns:
         `supernet_error`, of gates as training draws them, on the validation images with running
         statistics; `entropy` of the probabilities, the mean over choices, 1 where all are alike; `tau`,
-        the temperature, where the gating has one.
+        the temperature, where the gating has one; and what `sampled` says.
     """
     net.eval()
     found = problem.task.metrics(net.at(gating()), "validation")
@@ -65,6 +70,21 @@ def watched(problem: Problem, net: Any, gating: Gating) -> dict[str, float]:
         told["tau"] = float(gating.tau)
     if most:
         told["entropy"] = sum(float(-(p * p.log()).sum()) / top for p, top in most) / len(most)
+    return told | sampled(problem, net)
+
+
+def sampled(problem: Problem, net: Any) -> dict[str, float]:
+    """How the shared weights judge some networks, always the same ones, for their order is to be compared.
+
+    Returns:
+        `sample/<key>`: the validation error of `SAMPLED` random archs (fewer in a small space) with the
+        weights that the supernet holds for them and batch norms set anew by one training batch.
+    """
+    told = {}
+    for arch in dict.fromkeys(tuples(problem.sample(SAMPLED, "sampled"))):
+        child = recalibrate(net.extract(arch), islice(problem.batches("train", "sampled"), 1))
+        found = problem.task.metrics(child, "validation")
+        told |= {f"sample/{key(problem.space, arch)}": v for m, v in found.items() if m == "error"}
     return told
 
 

@@ -132,6 +132,7 @@ def over_epochs(
     *,
     y: str,
     looks: Mapping[str, tuple[str, str]] | None = None,
+    bands: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
     height: int = 240,
 ) -> go.Figure:
     """Named lines over epochs, each with its name at its end.
@@ -142,6 +143,7 @@ def over_epochs(
         t: the page's mode.
         y: title of the axis, with its unit.
         looks: name -> color and dash; those of series where nothing is said.
+        bands: name -> lower and upper ends (n,) of an interval around its line.
         height: in pixels.
     """
     fig = figure(t, height=height, x="Epoch", y=y)
@@ -149,6 +151,8 @@ def over_epochs(
     for i, (name, values) in enumerate(lines.items()):
         color, dash = (looks or {}).get(name, (t.series[i % len(t.series)], "solid"))
         told = np.isfinite(values)
+        if bands and name in bands:
+            _band(fig, epochs, *bands[name], color)
         fig.add_scatter(
             x=epochs[told], y=values[told], mode="lines+markers" if told.sum() < 3 else "lines",
             line={"color": color, "width": 2, "dash": dash}, marker={"color": color, "size": 7},
@@ -163,3 +167,20 @@ def over_epochs(
     first = float(epochs[0]) if len(epochs) else 0.0
     fig.update_xaxes(range=[first - 0.02 * (last - first) - 0.2, first + (last - first + 1) * room])
     return fig.update_layout(showlegend=len(ends) > LINES, margin_t=8)
+
+
+def _band(
+    fig: go.Figure, epochs: NDArray[np.int64], low: NDArray[np.float64], high: NDArray[np.float64], color: str
+) -> None:
+    known = np.isfinite(low) & np.isfinite(high)
+    x = np.concatenate([epochs[known], epochs[known][::-1]])
+    y = np.concatenate([high[known], low[known][::-1]])
+    fig.add_scatter(
+        x=x,
+        y=y,
+        fill="toself",
+        fillcolor=alpha(color, 0.16),
+        line={"width": 0},
+        hoverinfo="skip",
+        mode="lines",
+    )

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nascore.space import Arch, Choice, Space, array, settle, tuples
 from nascore.view.tokens import op_key
 
-GATE, ACTIVE = "gate/", "active_seconds"
+GATE, SAMPLE, ACTIVE = "gate/", "sample/", "active_seconds"
 MUCH = 0.5  # share of the places that could take it, from which on an operation is said to crowd out others
 
 
@@ -32,6 +32,7 @@ class Movie:
         shares: of each choice (epochs, options), each row adds up to 1.
         values: what else was told: name -> (epochs,), NaN where it was not; `epoch_seconds` is how long each
             took while the run was active.
+        samples: errors that the shared weights give to some archs: key -> (epochs,).
     """
 
     phase: str
@@ -40,6 +41,7 @@ class Movie:
     options: tuple[tuple[str, ...], ...]
     shares: tuple[NDArray[np.float64], ...]
     values: dict[str, NDArray[np.float64]]
+    samples: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def largest(self, epoch: int = -1) -> list[int]:
         """The option of the largest share of each choice, after one of the epochs."""
@@ -84,7 +86,8 @@ def _movie(phase: str, wide: pd.DataFrame, names: list[str], choices: Sequence[C
         tuple(order),
         tuple(tuple(options[c]) for c in order),
         tuple(wide[[f"{GATE}{c}/{o}" for o in options[c]]].to_numpy(float) for c in order),
-        {n: wide[n].to_numpy(float) for n in wide.columns if not n.startswith(GATE)},
+        {n: wide[n].to_numpy(float) for n in wide.columns if "/" not in n},
+        {n.removeprefix(SAMPLE): wide[n].to_numpy(float) for n in wide.columns if n.startswith(SAMPLE)},
     )
 
 

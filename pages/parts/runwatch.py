@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
 from nascore.benchmarks.table import Table
 from nascore.errors import AppError
+from nascore.measures import agreement
 from nascore.runs.spec import RunSpec
 from nascore.runs.state import Summary
 from nascore.space import Arch, Space, key
@@ -24,6 +26,7 @@ from pages.parts import arch, benchdata, links, show, stores, tables
 
 TAB = ":material/tune: Gates"
 HEIGHT = 236
+LEAST = 10  # networks of fewer no correlation is told
 HOW = (
     "A row is a choice of the space, a field the share of one of its options: how much the shared network "
     "listens to it. The ring is the largest, which is what the search would take now. Play shows the epochs "
@@ -120,6 +123,7 @@ def _now(summary: Summary, spec: RunSpec, movie: Movie, t: Tokens) -> None:
     truths = true_ranks(spec, found)
     if truths:
         _ranks(truths, movie, t)
+        _agreement(truths, movie, t)
     else:
         st.markdown(
             ":small[:gray[No table here knows the networks of this space, so their true rank is not known.]]"
@@ -132,6 +136,13 @@ def _drawn(space: Space, found: Arch, spec: RunSpec, t: Tokens) -> str:
         return tables.drawings([found], inner, spec.task.shape, t.mode)[0]
     except AppError:
         return ""
+
+
+AGREES = (
+    "The same {n} random networks of the table after each epoch: Kendall's tau between the order that the "
+    "shared weights give them and the order by their own trainings, with 95 % intervals over networks. At 0 "
+    "the shared network knows nothing of which is better."
+)
 
 
 @dataclass(frozen=True)
@@ -173,6 +184,46 @@ def true_ranks(spec: RunSpec, archs: list[Arch]) -> list[Truth]:
             out.append(Truth(table, metric, rank, len(order)))
     data = spec.task.data
     return sorted(out, key=lambda f: f.table.columns[f.metric].protocol.data != data)
+
+
+def taus(movie: Movie, truth: Truth) -> tuple[NDArray[np.float64], int]:
+    """How well the shared weights order the sampled archs, against a table.
+
+    Returns:
+        (3, epochs) Kendall's tau-b, its lower and its upper end; and how many archs the table knows. Above
+        0 means that what the shared weights prefer is better.
+    """
+    places = pd.Series(np.arange(truth.table.rows), index=truth.table.frame["key"].astype(str))
+    rows = places.reindex(list(movie.samples)).to_numpy(float)
+    values = truth.table.values(truth.metric)
+    real = np.where(np.isfinite(rows), values[np.nan_to_num(rows).astype(int)], np.nan)
+    sign = -1.0 if truth.table.columns[truth.metric].direction == "max" else 1.0
+    told = np.array(list(movie.samples.values())).T if movie.samples else np.zeros((0, 0))
+    out = np.full((3, len(told)), np.nan)
+    for epoch, errors in enumerate(told):
+        known = np.isfinite(errors) & np.isfinite(real)
+        if known.sum() >= LEAST:
+            found = agreement.kendall(errors[known], sign * real[known]).interval()
+            out[:, epoch] = found.value, found.low, found.high
+    return out, int(np.isfinite(real).sum())
+
+
+def _agreement(truths: list[Truth], movie: Movie, t: Tokens) -> None:
+    """Whether the shared weights order networks as their own trainings do."""
+    for truth in truths:
+        found, n = taus(movie, truth)
+        if not np.isfinite(found[0]).any():
+            continue
+        bands = {"tau": (found[1], found[2])}
+        fig = figures_gates.over_epochs(
+            movie.epochs, {"tau": found[0]}, t, y="Kendall's tau", bands=bands, height=HEIGHT
+        )
+        fig.add_hline(y=0, line={"color": t.muted, "width": 1, "dash": "dot"})
+        title = f"Does the shared network rank like {benchdata.title(truth.table)}?"
+        show.panel(title, AGREES.format(n=n), fig, "gate_tau", f"{title} Tau over epochs, n = {n}")
+        chip = axes.protocol(truth.table.columns[truth.metric]) or "protocol not given"
+        st.markdown(show.chip(f"n = {n} · {chip}"))
+        return
 
 
 def _ranks(truths: list[Truth], movie: Movie, t: Tokens) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nascore.engines.bilevel import bilevel, step_alphas
+from nascore.engines.oneshot import SAMPLED, sampled
 from nascore.errors import Diverged
 from nascore.evaluators.trained import Trained
 from nascore.events import Note
@@ -17,6 +18,7 @@ from nascore.gates import Softmax
 from nascore.problem import Memo, Problem
 from nascore.recipe import Trainer
 from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.space import key, tuples
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.tasks.images import Digits
 
@@ -82,6 +84,28 @@ def test_a_step_moves_alphas_down_the_slope_of_the_validation_loss(order: int) -
     assert max(map(abs, slopes)) > 1e-4
     assert moved == pytest.approx(slopes, rel=1e-3, abs=1e-7)
     assert all(torch.equal(p, q) for p, q in zip(weights, s.net.parameters(), strict=True))
+
+
+def test_the_same_networks_are_judged_with_shared_weights_after_each_epoch() -> None:
+    s = Setting()
+    problem, net = s.problem, s.problem.supernet("separate").train()
+    before = copy.deepcopy(net.state_dict())
+    told = sampled(problem, net)
+    assert len(told) == SAMPLED
+    assert sampled(problem, net) == told
+    assert all(torch.equal(before[n], v) for n, v in net.state_dict().items())
+    arch = tuples(problem.sample(SAMPLED, "sampled"))[3]
+    child = net.extract(arch)
+    batch = next(iter(problem.batches("train", "sampled")))
+    for m in child.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            m.reset_running_stats()
+            m.momentum = 1.0
+    child.train()
+    child(batch.x)
+    error = problem.task.metrics(child.eval(), "validation")["error"]
+    assert told[f"sample/{key(problem.space, arch)}"] == pytest.approx(error)
+    assert len(set(told.values())) > 5
 
 
 def test_the_loss_of_the_alphas_is_told_as_the_mean_over_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from nascore.runs.journal import Journal
 from nascore.runs.spec import open_spec
 from nascore.space import tuples
 from nascore.tasks.images import Digits
+from nascore.view.gates import Movie
 from pages.parts import runwatch
 from tests.benchmarks.small import write_small
 from tests.pages.conftest import RUN as PLAIN
@@ -93,6 +94,27 @@ def test_gates_are_shown_with_the_true_rank_of_what_they_stand_for(
         trace.name: list(trace.y) for key in drawn if key.startswith("gate_told") for trace in drawn[key].data
     }
     assert any(y == pytest.approx([50, 50, 50]) for y in lines.values()), "errors are percents"
+
+
+def test_the_shared_network_is_held_against_the_table(home: Path) -> None:
+    """Errors in the order of the table give 1, the other way round -1; what it does not know is left out."""
+    write_small(home)
+    table = open_table("small")
+    spec: Any = type("Spec", (), {"space": from_json("space", table.space), "task": Digits()})()
+    (truth,) = runwatch.true_ranks(spec, tuples(table.archs[:2]))
+    order = table.order(truth.metric)[::20]
+    values = table.values(truth.metric)[order]
+    assert len(np.unique(values)) == len(values) >= 12
+    keys = [str(k) for k in table.frame["key"].iloc[order]]
+    rising = np.linspace(0.1, 0.9, len(keys))
+    samples = {k: np.array([e, 1 - e, 0.5]) for k, e in zip(keys, rising, strict=True)}
+    movie = Movie("s", np.arange(1, 4), (), (), (), {}, {**samples, "0" * 16: np.zeros(3)})
+    found, n = runwatch.taus(movie, truth)
+    assert n == len(keys)
+    assert found[0, :2] == pytest.approx([1, -1])
+    assert np.isnan(found[0, 2]), "all alike: no order, no correlation"
+    few = Movie("s", np.arange(1, 4), (), (), (), {}, dict(list(samples.items())[:9]))
+    assert np.isnan(runwatch.taus(few, truth)[0]).all()
 
 
 def test_operations_that_crowd_out_others_are_named(visit: Open, home: Path) -> None:
