@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Cost = Callable[[Archs], NDArray[np.float64]]
 MOST = 5  # choices that meet in one term
 CELLS = 1_000_000  # numbers in all tables of as many choices
-PLACES = 24  # where two choices are tried for meeting
+PLACES = 64  # where two choices are tried for meeting
 EXACT = 1e-9  # relative error that counts as none
 
 
@@ -158,7 +158,8 @@ def _meetings(
     pairs = list(itertools.combinations(range(len(choices)), 2))
     corners = []
     for i, j in pairs:
-        rows, other = drawn(choices, PLACES, rng), drawn(choices, PLACES, rng)
+        rows = drawn(choices, PLACES, rng)
+        other = _others(choices, rows, rng)
         for moved in ((), (i,), (j,), (i, j)):
             corner = rows.copy()
             corner[:, moved] = other[:, moved]
@@ -171,6 +172,17 @@ def _meetings(
     for (i, j), together in zip(pairs, mixed, strict=True):
         meet[i, j] = meet[j, i] = together
     return meet
+
+
+def _others(choices: Sequence[Choice], rows: Archs, rng: np.random.Generator) -> Archs:
+    """(n, choices) open options, each another one than in `rows` where there is another."""
+    out = rows.copy()
+    for j, c in enumerate(choices):
+        places = {o: k for k, o in enumerate(c.open)}
+        at = np.array([places[int(o)] for o in rows[:, j]], dtype=np.int64)
+        step = rng.integers(1, max(len(c.open), 2), len(rows))
+        out[:, j] = np.array(c.open)[(at + step) % len(c.open)]
+    return out
 
 
 def _tables(

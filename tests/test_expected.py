@@ -128,3 +128,11 @@ def test_an_additive_fit_finds_what_is_additive_and_tells_what_is_not() -> None:
     assert fitted.of(archs, space) == pytest.approx(true, rel=1e-6)
     rough = additive(space, tuples(archs), (true**3).tolist())
     assert rough.error > 0.01
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_choices_that_rarely_meet_are_found_whatever_places_are_drawn(seed: int) -> None:
+    row = Stage(("mbconv",), (8,), (1, 2), (1,), (3, 5), (1, 2), per="layer")
+    space = Stages((row, row), stem=8)
+    found = exact(space, lambda rows: space.costs(rows, SHAPE)["flops"], np.random.default_rng(seed))
+    assert max(len(t.names) for t in found.terms) == 3
