@@ -14,6 +14,7 @@ from nascore.studies import (
     nasnet,
     parzc,
     robot,
+    sd_darts,
 )
 
 STUDIES: dict[str, type[Any]] = {
@@ -26,4 +27,5 @@ STUDIES: dict[str, type[Any]] = {
     "nasnet": nasnet.Nasnet,
     "parzc": parzc.Parzc,
     "robot": robot.Robot,
+    "sd_darts": sd_darts.SdDarts,
 }
