@@ -12,6 +12,7 @@ from pages.parts import (
     archdiff,
     archfiles,
     archgraph,
+    archrobust,
     archtabs,
     archview,
     bencharch,
@@ -32,6 +33,7 @@ TABS = (
     ":material/scatter_plot: Benchmarks",
     ":material/hub: Neighbors",
     ":material/show_chart: Seeds and epochs",
+    ":material/shield: Robustness and sharpness",
     ":material/science: Runs that tried it",
     ":material/family_history: Family",
     ":material/equal: Equal networks",
@@ -70,14 +72,16 @@ def body(look: Look) -> None:
     with tabs[2]:
         bencharch.trainings(look, known)
     with tabs[3]:
-        archtabs.judgments(ordered)
+        archrobust.panel(look, known)
     with tabs[4]:
-        archtabs.family(look, mine[0] if mine else None, query)
+        archtabs.judgments(ordered)
     with tabs[5]:
-        archtabs.equal(look, query, known)
+        archtabs.family(look, mine[0] if mine else None, query)
     with tabs[6]:
-        archtabs.texts(look)
+        archtabs.equal(look, query, known)
     with tabs[7]:
+        archtabs.texts(look)
+    with tabs[8]:
         archfiles.panel(look, graph)
 
 

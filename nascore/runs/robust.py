@@ -14,12 +14,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from nascore.codec import arch_from_json, arch_to_json, dumps, to_json
+from nascore.codec import arch_from_json, arch_to_json, dumps, from_json, to_json
 from nascore.errors import AppError, Busy, NoSpace
 from nascore.locks import hold, holder
 from nascore.problem import Problem
@@ -108,6 +108,45 @@ def ask(space: Space, arch: Arch, task: Any, *, recipe: Any = None, seed: int = 
     if recipe:
         spec["recipe"] = recipe
     return Asked(spec, arch_to_json(space, space.canonical(arch)), table)
+
+
+class Trained(Protocol):
+    """What is read of a benchmark table: its name, what `table.json` says, and its columns."""
+
+    name: str
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """With `space` and `recipe`."""
+        ...
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Each with a `protocol` that has `data` and `split`."""
+        ...
+
+
+def data_of(table: Trained) -> str:
+    """The data that a table's networks were trained on; empty where it does not say."""
+    return next((str(c.protocol.data) for c in table.columns.values() if c.protocol.split), "")
+
+
+def can_train(table: Trained) -> bool:
+    """Whether a table says how its networks were trained, in a space and on data that are here."""
+    if not table.about.get("space") or not table.about.get("recipe"):
+        return False
+    try:
+        from_json("space", table.about["space"])
+        from_json("task", data_of(table))
+    except AppError:
+        return False
+    return True
+
+
+def of_table(table: Trained, arch: Arch, seed: int = 0) -> Asked:
+    """A network of a table that `can_train`, trained as the table's own."""
+    space, recipe = from_json("space", table.about["space"]), table.about["recipe"]
+    return ask(space, arch, data_of(table), recipe=recipe, seed=seed, table=table.name)
 
 
 def result(asked: Asked) -> Document | None:

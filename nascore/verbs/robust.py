@@ -15,16 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nascore.benchmarks.table import Table, list_tables, open_table
+from nascore.benchmarks.table import list_tables, open_table
 from nascore.codec import from_json, to_json
 from nascore.errors import AppError, BadInput, Diverged
 from nascore.measures.robustness import AMOUNTS, ATTACKS, SEVERITIES, STRENGTH, Robustness
 from nascore.measures.sharpness import Sharpness
 from nascore.problem import Problem
 from nascore.runs import robust
-from nascore.runs.robust import Asked, Document, Progress, Work
+from nascore.runs.robust import Asked, Document, Progress, Work, can_train, of_table
 from nascore.space import Arch, Space, key, parse
-from nascore.tables import TABLES
 
 MOST_SEED = 999
 KINDS = (*AMOUNTS, *ATTACKS)
@@ -84,23 +83,6 @@ def asked_for(space: Space, text: str, table: str, task: str, seed: int) -> Aske
     if fit:
         return of_table(fit[0], parse(from_json("space", fit[0].space), text), seed)
     return robust.ask(space, parse(space, text), "digits", seed=seed)
-
-
-def can_train(table: Table) -> bool:
-    """Whether a table says how its networks were trained, on data that are here."""
-    return bool(table.space and table.about.get("recipe") and data_of(table) in TABLES["task"])
-
-
-def data_of(table: Table) -> str:
-    """The data that a table's networks were trained on; empty where it does not say."""
-    return next((c.protocol.data for c in table.columns.values() if c.protocol.split), "")
-
-
-def of_table(table: Table, arch: Arch, seed: int) -> Asked:
-    """A network of a table, trained as the table's own."""
-    space = from_json("space", table.space)
-    recipe = table.about["recipe"]
-    return robust.ask(space, arch, data_of(table), recipe=recipe, seed=seed, table=table.name)
 
 
 def measured(asked: Asked) -> Work:
