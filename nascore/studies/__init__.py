@@ -15,6 +15,7 @@ from nascore.studies import (
     parzc,
     robot,
     sd_darts,
+    tangle_nas,
 )
 
 STUDIES: dict[str, type[Any]] = {
@@ -28,4 +29,5 @@ STUDIES: dict[str, type[Any]] = {
     "parzc": parzc.Parzc,
     "robot": robot.Robot,
     "sd_darts": sd_darts.SdDarts,
+    "tangle_nas": tangle_nas.TangleNas,
 }
