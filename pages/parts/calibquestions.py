@@ -14,7 +14,7 @@ from nascore.measures.calibration import BINS, FAMILIES
 from nascore.measures.calibration_questions import PAPER, QUESTIONS, Answer
 from nascore.measures.calibration_scaling import METHODS
 from nascore.measures.calibration_table import COARSE, DIVISORS
-from nascore.view import axes, figures_calibration
+from nascore.view import axes, figures_calibration, figures_networks
 from pages.parts import benchdata, calibask, calibdata, errors, show
 
 SHORT = {
@@ -104,14 +104,14 @@ def draw(a: Answer) -> None:
     match a.key:
         case "data":
             x, y = (f"ECE, 15 bins, {axes.named(name)}" for name in f["names"])
-            fig = figures_calibration.cloud(f["x"], f["y"], f["keys"].tolist(), t, titles=(x, y), equal=True)
+            fig = figures_networks.cloud(f["x"], f["y"], f["keys"].tolist(), t, titles=(x, y), equal=True)
         case "scaling":
             titles = ("ECE, 15 bins, before scaling", "ECE, 15 bins, after scaling")
-            fig = figures_calibration.cloud(f["x"], f["y"], f["keys"].tolist(), t, titles=titles, equal=True)
+            fig = figures_networks.cloud(f["x"], f["y"], f["keys"].tolist(), t, titles=titles, equal=True)
         case "measures":
-            fig = figures_calibration.heat(f["names"], f["names"], f["matrix"], t, height=440)
+            fig = figures_networks.heat(f["names"], f["names"], f["matrix"], t, height=440)
         case "robustness" | "accuracy":
-            fig = figures_calibration.growing(f["sizes"], f["lines"], t, height=360)
+            fig = figures_networks.growing(f["sizes"], f["lines"], t, height=360)
         case "bins":
             _bins(a)
             return
@@ -122,7 +122,7 @@ def draw(a: Answer) -> None:
     if a.key == "accuracy":
         keys = f["keys"].tolist()
         titles = ("Test accuracy (%)", "ECE, 15 bins")
-        dots = figures_calibration.cloud(100 * f["x"], f["y"], keys, t, titles=titles, height=300)
+        dots = figures_networks.cloud(100 * f["x"], f["y"], keys, t, titles=titles, height=300)
         show.panel("Each network", "One dot a class of equal networks.", dots, "calib-figure-dots", a.says)
 
 
@@ -136,28 +136,26 @@ def _bins(a: Answer) -> None:
     how = "Dashed: what perfectly calibrated networks with these confidences would get."
     show.panel("Median ECE and its floor", how, fig, "calib-figure-median", a.says)
     taus = {"before scaling": f["tau"][0], "after scaling": f["tau"][1]}
-    fig = figures_calibration.growing(f["bins"], taus, t, x="Number of bins", y="Tau with ECE-15", height=250)
+    fig = figures_networks.growing(f["bins"], taus, t, x="Number of bins", y="Tau with ECE-15", height=250)
     show.panel("Agreement with ECE of 15 bins", "Kendall's tau-b, 95 %.", fig, "calib-figure-bins", a.says)
 
 
 def _designs(a: Answer) -> None:
     t, f = show.theme(), a.figure
     titles = (f["title"].capitalize(), "ECE, 15 bins")
-    fig = figures_calibration.groups(f["x"], f["ece"], t, titles=titles)
+    fig = figures_networks.groups(f["x"], f["ece"], t, titles=titles)
     how = "Mean of the networks of each size, 95 %. A 3x3 convolution counts 9, a 1x1 counts 1."
     show.panel(f"By {f['title']}", how, fig, "calib-figure-size", a.says)
     choices = [c.replace("edge_", "edge ").replace("_", " ") for c in f["choices"]]
     options = [o.replace("nor_", "").replace("_", " ") for o in f["options"]]
     most = float(np.nanmax(np.abs(f["effect"])))
-    fig = figures_calibration.heat(
+    fig = figures_networks.heat(
         choices, options, f["effect"], t, most=most, form="+.3f", name="ECE", height=270
     )
     how = "Mean ECE of the networks with an option, minus that of all: below zero is better calibrated."
     show.panel("By option", how, fig, "calib-figure-effect", a.says)
     share = f["top"] / 20
-    fig = figures_calibration.heat(
-        choices, options, share, t, least=0.0, form=".0%", name="share", height=270
-    )
+    fig = figures_networks.heat(choices, options, share, t, least=0.0, form=".0%", name="share", height=270)
     how = "How often each option is in the 20 best by HCS, the harmonic mean of accuracy and 1 - ECE."
     show.panel("In the 20 best by HCS", how, fig, "calib-figure-top", a.says)
 

@@ -17,7 +17,7 @@ from nascore.measures.calibration_questions import TOP, by_accuracy
 from nascore.measures.calibration_table import AVAILABLE, DIVISORS, Measured, hcs
 from nascore.space import tuples
 from nascore.stats import kendall
-from nascore.view import axes, figures_calibration
+from nascore.view import axes, figures_networks
 from pages.parts import benchdata, calibask, show, tables
 from pages.parts.calibask import Asked
 
@@ -122,7 +122,7 @@ def _open() -> None:
 def _cloud(m: Measured, values: np.ndarray, called: str, picked: str) -> None:
     right = 100 * m.mean("accuracy")
     tau = kendall(right, values)
-    fig = figures_calibration.cloud(
+    fig = figures_networks.cloud(
         right, values, m.keys.tolist(), show.theme(), titles=("Test accuracy (%)", called), picked=picked
     )
     alt = f"{called} against test accuracy of {len(right):,} networks; Kendall's tau {tau:.2f}."
@@ -134,9 +134,7 @@ def _flips(m: Measured, prefix: str, bins: int) -> None:
     every = [m.mean(f"{prefix}ece_{b}") for b in DIVISORS]
     tau = np.array([[kendall(x, y) for y in every] for x in every])
     names = [str(b) for b in DIVISORS]
-    fig = figures_calibration.heat(
-        names, names, tau, show.theme(), least=min(0.8, float(tau.min())), height=290
-    )
+    fig = figures_networks.heat(names, names, tau, show.theme(), least=min(0.8, float(tau.min())), height=290)
     fig.update_layout(xaxis_title_text="Number of bins", yaxis_title_text="Number of bins")
     low = float(tau.min())
     show.panel(
@@ -161,7 +159,7 @@ def _traces(m: Measured, prefix: str, bins: int, picked: str) -> None:
     best = np.argsort(ranks[:, DIVISORS.index(bins)], kind="stable")[:TRACED]
     if picked in m.keys and (mine := int(np.flatnonzero(m.keys == picked)[0])) not in best:
         best = np.append(best, mine)
-    fig = figures_calibration.bump(
+    fig = figures_networks.bump(
         DIVISORS, ranks[best], m.keys[best].tolist(), show.theme(), picked=picked, height=280
     )
     worst = int(ranks[best].max())
