@@ -54,6 +54,9 @@ def test_validation_adds_the_scaled_measures_and_a_third_file_the_auroc(
     assert found["measures"]["post_ece_15"] < found["measures"]["ece_15"] / 2
     assert found["post_accuracy"] == found["accuracy"]
     assert 0.5 < found["auroc"] < 1
+    assert list(found["aurocs"]) == ["test", "validation", "post_test", "post_validation"]
+    assert found["aurocs"]["test"] == found["auroc"]
+    assert abs(found["aurocs"]["validation"] - found["auroc"]) < 0.1
     assert found["floors"] == {}
     other = ask(capsys, "calibrate", tested, "--validation", held, "--method", "isotonic", "--draws", "0")
     assert other["temperature"] is None

@@ -91,6 +91,25 @@ def fitted(test: Predictions, validation: Predictions, method: str) -> Scaling:
     return fit(method, validation.logits, validation.labels)
 
 
+def aurocs(
+    test: Predictions, validation: Predictions | None, outside: Predictions, method: str = "temperature"
+) -> dict[str, float]:
+    """How well entropy tells the outside from the test and the validation examples.
+
+    Returns:
+        `test`, and with validation predictions `validation`, and both with `post_` before them for the
+        entropy after scaling by this method.
+    """
+    parts = {"test": test} | ({"validation": validation} if validation is not None else {})
+    far = entropy(outside.probabilities)
+    out = {name: auroc(entropy(p.probabilities), far) for name, p in parts.items()}
+    if validation is not None:
+        scaling = fitted(test, validation, method)
+        far = entropy(scaling.apply(outside.logits))
+        out |= {f"post_{n}": auroc(entropy(scaling.apply(p.logits)), far) for n, p in parts.items()}
+    return out
+
+
 def report(
     test: Predictions,
     validation: Predictions | None = None,
@@ -136,6 +155,7 @@ def report(
         if outside.classes != test.classes:
             raise BadInput(f"{outside.name}: has {outside.classes} classes, {test.name} has {test.classes}")
         out["auroc"] = found["auc_ood"] = auroc(entropy(p), entropy(outside.probabilities))
+        out["aurocs"] = aurocs(test, validation, outside, method)
     missing = [n for n, v in found.items() if not np.isfinite(v)]
     if any(family(n)[0] == "kdece" for n in missing):
         notes.append(

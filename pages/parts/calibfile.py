@@ -17,6 +17,10 @@ from pages.parts import calibask, calibdata, calibone, errors, show
 from pages.parts.calibask import Asked
 from pages.parts.calibdata import Upload
 
+HOW_OUTSIDE = (
+    "How well the entropy of the probabilities tells examples of the out-of-distribution file from those of "
+    "each part: 1 is always, 0.5 is chance. Scaling changes the entropies, and so this number."
+)
 TYPES = ["npz", "csv", "parquet"]
 FAMILIES = {
     "ece": "ECE",
@@ -93,6 +97,25 @@ def _measured(a: Asked, test: Upload, validation: Upload | None, outside: Upload
         calibone.measures(calibone.rows(NAMES, values, under), scaled, "calib-measures")
         stem = _stem()
         calibone.sweep(values, under, BINS, bins, scaled, stem)
+        if "aurocs" in found:
+            _outside(found["aurocs"], scaled)
+
+
+def _outside(told: dict[str, float], scaled: bool) -> None:
+    """AUROC of each part against the out-of-distribution file, before and after scaling."""
+    show.over("Told from the outside", HOW_OUTSIDE, key="calib-outside")
+    titles = {"test": "Test", "validation": "Validation"}
+    frame = pd.DataFrame(
+        [{"part": titles[n], "before": told[n], "after": told.get(f"post_{n}")} for n in titles if n in told]
+    )
+    number = st.column_config.NumberColumn
+    columns: dict[str, Any] = {
+        "part": st.column_config.TextColumn("Against", width=150),
+        "before": number("AUROC", format="%.4f", width=80),
+        "after": number("After scaling", format="%.4f", width=100),
+    }
+    shown = frame if scaled else frame.drop(columns=["after"])
+    st.dataframe(shown, key="calib-aurocs", column_config=columns, hide_index=True)
 
 
 def _bins(n: int) -> int:
