@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from nascore.view.template import figure
-from nascore.view.tokens import Tokens, scale
+from nascore.view.tokens import Tokens, alpha, scale
 
 Floats = NDArray[np.float64]
 LEVELS = ("clean", "1", "2", "3")
@@ -18,7 +18,7 @@ ROW, FRAME = 44, 60  # pixels of a row, and around the rows
 
 
 def severities(found: Mapping[str, Sequence[float]], names: Mapping[str, str], t: Tokens) -> go.Figure:
-    """Accuracy in percent: a row a kind, a column a severity, each with its number.
+    """Accuracy in percent: a row a kind, a column a severity, each with its number on a color it is read on.
 
     Args:
         found: kind -> four shares, severity 0 to 3.
@@ -34,9 +34,10 @@ def severities(found: Mapping[str, Sequence[float]], names: Mapping[str, str], t
         z=z,
         zmin=0,
         zmax=100,
-        colorscale=scale(t.sequential),
+        colorscale=[[0, alpha(t.accent, 0.04)], [1, alpha(t.accent, 0.45)]],
         showscale=False,
         texttemplate="%{z:.1f}",
+        textfont={"color": t.ink},
         xgap=2,
         ygap=2,
         hovertemplate="%{y}, severity %{x}: %{z:.2f} %<extra></extra>",
