@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nascore.benchmarks import build, made, table
+from nascore.proxies import PROXIES
 from nascore.space import key, tuples
 from nascore.spaces.nasbench201 import Nasbench201
 
@@ -120,6 +121,16 @@ def test_agreement_recovers_the_noise_that_was_put_in() -> None:
     assert found["all"]["spearman"] == pytest.approx(6 / np.pi * np.arcsin(0.8 / 2), abs=0.01)
     assert found["best_quarter_by_mean"]["reliability"] < found["all"]["reliability"]
     assert found["best_quarter_by_another_seed"]["n"] == 5_000
+
+
+def test_every_cell_has_a_score_of_every_proxy(digits: table.Table) -> None:
+    for name in PROXIES:
+        known = np.isfinite(digits.values(name))
+        assert digits.column(name).direction, name
+        # where two networks give all images one code, NASWOT has no value
+        assert known.all() if name != "naswot" else known.mean() > 0.9, name
+    timed = digits.about["seconds_per_arch"]
+    assert all(0 < timed[n] < 1 for n in ("zen", "gradsign", "diswot", "grasp"))
 
 
 def test_further_seeds_join_the_trainings_that_a_table_holds(digits: table.Table) -> None:
