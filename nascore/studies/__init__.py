@@ -16,6 +16,7 @@ from nascore.studies import (
     proxyless,
     robot,
     sd_darts,
+    sharp_darts,
     tangle_nas,
 )
 
@@ -31,5 +32,6 @@ STUDIES: dict[str, type[Any]] = {
     "proxyless": proxyless.Proxyless,
     "robot": robot.Robot,
     "sd_darts": sd_darts.SdDarts,
+    "sharp_darts": sharp_darts.SharpDarts,
     "tangle_nas": tangle_nas.TangleNas,
 }
