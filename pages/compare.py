@@ -62,7 +62,7 @@ def body(a: Asked, left_out: int) -> None:
     trials = comparecalc.tests(a, found)
     told = comparetables.facts(a)
     apart = checklist.apart(told)
-    compareview.lead(a, means, trials)
+    compareview.lead(a, means, trials, apart)
     compareview.warn(apart)
     compareview.progress(a, apart)
     left, right = st.columns(2, gap="medium")

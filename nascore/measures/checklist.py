@@ -20,6 +20,7 @@ PROTOCOL = ("data", "split", "epochs", "seeds", "source")
 MACHINE = ("cpu", "device", "threads")
 VERSIONS = ("python", "torch")
 MOST = 4  # values that are listed
+DIFFER = "They differ in "
 MEANING = 5  # entries of `_fair` that decide what a number means
 
 
@@ -96,7 +97,11 @@ def checklist(facts: Sequence[Fact], left_out: int = 0, baseline: str = "") -> l
 
 def apart(facts: Sequence[Fact]) -> list[str]:
     """In what runs differ so that their numbers do not mean the same: space, data, recipe, protocol, goal."""
-    return list(dict.fromkeys(e.evidence for e in _fair(facts)[:MEANING] if e.answer == "no"))
+    found = dict.fromkeys(e.evidence for e in _fair(facts)[:MEANING] if e.answer == "no")
+    core = [text.removeprefix(DIFFER) for text in found]
+    return [
+        text for text, own in zip(found, core, strict=True) if not any(own in o and own != o for o in core)
+    ]
 
 
 def _code(facts: Sequence[Fact]) -> list[Entry]:
@@ -132,7 +137,9 @@ def _fair(facts: Sequence[Fact]) -> list[Entry]:
     if all(f.tabular for f in facts):
         trained = Entry(part, recipe, "yes", "A table answered: every architecture was trained once, for all")
         trained = (
-            trained if _alike(facts, "evaluator") else Entry(part, recipe, "no", _apart(facts, "evaluator"))
+            trained
+            if _alike(facts, "evaluator")
+            else Entry(part, recipe, "no", DIFFER + _apart(facts, "evaluator"))
         )
     else:
         trained = _same(part, recipe, facts, "recipe")
@@ -171,7 +178,7 @@ def _apart(facts: Sequence[Fact], *tops: str) -> str:
 
 def _same(part: str, say: str, facts: Sequence[Fact], *tops: str) -> Entry:
     if not _alike(facts, *tops):
-        return Entry(part, say, "no", f"They differ in {_apart(facts, *tops)}")
+        return Entry(part, say, "no", DIFFER + _apart(facts, *tops))
     said = facts[0].flat
     short = "; ".join(
         f"{p.rpartition('.')[2].replace('_', ' ')} {said[p]}" if "." in p else said[p].replace("_", " ")
@@ -203,7 +210,7 @@ def _recorded(part: str, say: str, facts: Sequence[Fact], keys: Sequence[str], t
     if top and not _alike(facts, top):
         which.insert(0, _apart(facts, top))
     if which:
-        return Entry(part, say, "no", f"They differ in {'; '.join(which)}")
+        return Entry(part, say, "no", DIFFER + "; ".join(which))
     if not all(values):
         return Entry(part, say, "unknown", "Some runs recorded nothing of it")
     said = [f"{v} epochs" if k == "epochs" else v for k, v in zip(keys, values[0], strict=True) if v]

@@ -52,12 +52,15 @@ class Trial:
     words: str = ""
 
 
-def trials(samples: Mapping[str, Mapping[int, float]], direction: str) -> list[Trial]:
+def trials(
+    samples: Mapping[str, Mapping[int, float]], direction: str, kinds: Mapping[str, str] | None = None
+) -> list[Trial]:
     """Every method against every other one.
 
     Args:
         samples: name -> seed -> final value.
         direction: min or max, which way is better.
+        kinds: name -> what its values are; those of different kinds are not tested. Default: all are alike.
 
     Raises:
         BadInput: the direction is neither, or a value is not finite.
@@ -71,6 +74,8 @@ def trials(samples: Mapping[str, Mapping[int, float]], direction: str) -> list[T
         for a, b in combinations(samples, 2)
         if samples[a] and samples[b]
     ]
+    other = "judged under different protocols: not to be compared"
+    found = [replace(t, p=math.nan, words=other) if kinds and kinds[t.a] != kinds[t.b] else t for t in found]
     return [replace(t, holm=p) for t, p in zip(found, holm([t.p for t in found]), strict=True)]
 
 

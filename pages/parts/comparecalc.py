@@ -142,7 +142,7 @@ def tests(a: Asked, found: Sequence[dict[str, float]]) -> list[significance.Tria
     samples: dict[str, dict[int, float]] = {}
     for m, values in zip(a.methods, found, strict=True):
         samples[m.key] = {r.summary.seed: values[r.id] for r in m.runs if r.id in values}
-    return significance.trials(samples, a.direction)
+    return significance.trials(samples, a.direction, {m.key: m.kind() for m in a.methods})
 
 
 def accuracies(a: Asked, values: Sequence[float] | Values) -> Values | None:
@@ -190,8 +190,8 @@ def _improvements(
         if mine is None or chance is None:
             out.append("it is told of accuracies: measure by an error or an accuracy")
             continue
-        if not _one_space(a, m):
-            out.append("it searches another space")
+        if why := _elsewhere(a, m):
+            out.append(why)
             continue
         try:
             made = (
@@ -206,10 +206,12 @@ def _improvements(
     return out
 
 
-def _one_space(a: Asked, m: Method) -> bool:
-    """Whether the random average is of the method's own space."""
+def _elsewhere(a: Asked, m: Method) -> str:
+    """Why a random average is not one of the method's own space and protocol; empty where it is."""
     other = next((o for o in a.methods if o.key == a.base), m)
-    return all(o.document[p] == m.document[p] for o in (other,) for p in ("space", "constraints"))
+    if any(other.document[p] != m.document[p] for p in ("space", "constraints")):
+        return "it searches another space than chance did"
+    return "" if other.kind() == m.kind() else "it is judged under another protocol than chance"
 
 
 def drawn(a: Asked, m: Method) -> Values:

@@ -92,6 +92,12 @@ class Method:
         """The spec, with the seed of the first run."""
         return self.runs[0].arrays.document
 
+    def kind(self) -> str:
+        """What its numbers are: data, judge, training and protocol, as a text to compare."""
+        d, about = self.document, self.runs[0].summary.about
+        recipe = {} if d["evaluator"]["name"] == "tabular" else d["recipe"]
+        return dumps([d["task"], d["evaluator"], recipe, [str(about.get(k, "")) for k in checklist.PROTOCOL]])
+
 
 def run(run_id: str) -> Run | None:
     """A run with what is known of it; None where it is not there, cannot be read or has no result."""

@@ -59,16 +59,20 @@ def methods(a: Asked, found: Sequence[dict[str, float]], means: Sequence[Interva
     columns: dict[str, Any] = {
         "method": st.column_config.TextColumn("Method", width=240),
         "seeds": st.column_config.NumberColumn("Seeds", width=60),
-        "value": st.column_config.TextColumn(f"{title}, mean [95 %]", width=175),
+        "value": st.column_config.TextColumn(
+            title, help="Mean over the seeds with its 95 % interval.", width=170
+        ),
         "regret": st.column_config.TextColumn(
-            "Regret, mean [95 %]", help="Distance of the mean to the best of the whole table.", width=160
+            "Regret",
+            help="Distance of the mean to the best of the whole table, with its 95 % interval.",
+            width=155,
         ),
         "best": st.column_config.TextColumn(
             "At the best", help="Runs that found the best of the whole table.", width=85
         ),
-        "tried": st.column_config.NumberColumn("Tried, mean", width=90),
-        "seconds": st.column_config.TextColumn("Active, mean", width=95),
-        "clock": st.column_config.TextColumn("Simulated, mean", width=115),
+        "tried": st.column_config.NumberColumn("Tried", width=90),
+        "seconds": st.column_config.TextColumn("Active time", width=95),
+        "clock": st.column_config.TextColumn("Simulated time", width=115),
     }
     unused = ([] if any(r["clock"] for r in rows) else ["clock"]) + ([] if known else ["regret", "best"])
     show.over("Methods", "Seeds of one method differ in nothing else. Means are over its seeds.")

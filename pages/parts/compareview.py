@@ -50,12 +50,20 @@ def span(a: Asked, found: Interval, digits: int = 2) -> str:
     return words.interval(found.value, found.low, found.high, digits)
 
 
-def lead(a: Asked, means: Sequence[Interval], trials: Sequence[Trial]) -> None:
-    """Who leads, and who cannot be told apart from it."""
+def lead(a: Asked, means: Sequence[Interval], trials: Sequence[Trial], apart: Sequence[str]) -> None:
+    """Who leads, and who cannot be told apart from it; nobody where numbers do not mean the same."""
+    said = "Nobody leads: their numbers do not mean the same" if apart else _leader(a, means, trials)
+    chips = " ".join(show.chip(p) for p in protocols(a))
+    if going := [r for r in a.runs if r.summary.live]:
+        many = f"{len(going)} run{'' if len(going) == 1 else 's'} still going"
+        chips += f" :blue-badge[:material/play_arrow: {many}: a curve ends where the first of them stands]"
+    st.markdown(f"{said}.  \n{chips}")
+
+
+def _leader(a: Asked, means: Sequence[Interval], trials: Sequence[Trial]) -> str:
     ranked = [i for i in range(len(means)) if math.isfinite(means[i].value)]
     if not ranked:
-        st.markdown("Nothing that meets all limits was found.")
-        return
+        return "Nothing that meets all limits was found"
     sign = 1 if a.direction == "min" else -1
     first = min(ranked, key=lambda i: (sign * means[i].value, -means[i].n))
     one = a.methods[first]
@@ -70,12 +78,7 @@ def lead(a: Asked, means: Sequence[Interval], trials: Sequence[Trial]) -> None:
             if tied
             else "; all others can be told apart from it"
         )
-    going = [r for r in a.runs if r.summary.live]
-    said += ".  \n" + " ".join(show.chip(p) for p in protocols(a))
-    if going:
-        many = f"{len(going)} run{'' if len(going) == 1 else 's'} still going"
-        said += f" :blue-badge[:material/play_arrow: {many}: a curve ends where the first of them stands]"
-    st.markdown(said)
+    return said
 
 
 def protocols(a: Asked) -> list[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from nascore.measures.checklist import Entry, Fact, checklist
+from nascore.measures.checklist import Entry, Fact, apart, checklist
 from nascore.runs.spec import open_spec
 
 ABOUT: dict[str, str | float] = {
@@ -95,3 +95,12 @@ def test_runs_on_a_table_share_its_training_whatever_their_recipe_says() -> None
     made = checklist(table + mixed)
     assert by(made, "recipe is").answer == "yes"
     assert by(made, "A table").answer == "yes"
+
+
+def test_what_sets_the_meaning_of_numbers_apart_is_told_once() -> None:
+    assert apart(RANDOM + EVOLUTION) == []
+    table = [fact(s, "evaluator=tabular") for s in range(2)]
+    short = [fact(s, "evaluator=tabular", "evaluator.epochs=4") for s in range(2)]
+    short = [replace(f, about={**ABOUT, "epochs": 4.0}) for f in short]
+    assert apart(table + short) == ["They differ in evaluator.epochs: 0, 4; epochs: 10, 4"]
+    assert apart([*RANDOM, fact(0, "budget.evaluations=9")]) == []  # a budget changes no number's meaning

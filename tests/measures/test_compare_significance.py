@@ -69,6 +69,13 @@ def test_fewer_than_five_seeds_have_words_and_no_p() -> None:
     assert math.isfinite(t.difference.low)
 
 
+def test_values_of_different_kinds_are_not_tested_and_do_not_count_for_holm() -> None:
+    given = {"a": seeds(A), "b": seeds(B, 100), "c": seeds(A + B[0])}
+    alone, *others = trials(given, "min", {"a": "x", "b": "x", "c": "y"})
+    assert alone.holm == alone.p == pytest.approx(stats.mannwhitneyu(A, B).pvalue)
+    assert all(math.isnan(t.holm) and "different protocols" in t.words for t in others)
+
+
 def test_equal_results_are_said_in_words() -> None:
     (same,) = trials({"a": seeds(A), "b": seeds(A)}, "min")
     assert (same.words, same.wins.value) == ("equal with every seed", 0.5)

@@ -186,6 +186,8 @@ def test_two_protocols_never_stand_on_one_axis_without_a_note(visit: Open, made:
     assert raw(at).count("several protocols on one axis") >= 2
     assert "evaluator: tabular, trained" in said(at)
     assert "epochs: 10, 4" in said(at)
+    assert "Nobody leads" in said(at)
+    assert "different protocols" in at.dataframe[1].value["verdict"].iloc[0]
     alike = visit("compare", runs=f"{table},{write(made, 'random_search', 1)}")
     assert "several protocols" not in raw(alike)
 
