@@ -116,7 +116,8 @@ def measured(asked: Asked) -> Work:
     found: dict[str, float] = {}
     for name, value in judge.steps_of(problem, net):
         found[name], done = value, done + 1
-        yield done, total, f"accuracy under {name.partition('_')[0]}"
+        kind = name.partition("_")[0]
+        yield done, total, f"accuracy under {kind.upper() if kind in ATTACKS else kind}"
     seconds["robustness"] = time.monotonic() - start - sum(seconds.values())
     yield done, total, "curvature"
     sharp = look.measure(problem, net)
