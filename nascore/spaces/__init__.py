@@ -17,6 +17,7 @@ from nascore.spaces import (
     pooling,
     pruned_resnet,
     quant,
+    ranker,
     reader,
     stages,
     training,
@@ -37,6 +38,7 @@ SPACES: dict[str, type[Any]] = {  # of networks
     "stages": stages.Stages,
 }
 READING: dict[str, type[Any]] = {  # of networks that read texts instead of images
+    "ranker": ranker.Ranker,
     "reader": reader.Reader,
 }
 ADDED: dict[str, type[Any]] = {  # of what a network can have besides, in a product
