@@ -148,7 +148,7 @@ def _covered(
     """Name -> which entries of a weight the network has that is largest but for this option."""
     choices = [replace(c, allowed=(option,)) if c.name == choice else c for c in space.choices()]
     arch = settled(space, tuple(max(c.open, key=lambda i, c=c: c.options[i]) for c in choices))
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):  # its shapes are all that is asked
         child = space.build(arch, net.shape)
     out = {}
     for name, p in child.named_parameters():
