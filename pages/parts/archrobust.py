@@ -50,7 +50,7 @@ def panel(look: Look, known: bencharch.Known) -> None:
         asked, told = chosen(look, tables)
         asked.problem()
     except AppError as error:
-        errors.refused(error)
+        show.empty("shield", "This network cannot be trained and measured here.", str(error))
         return
     found, now = robust.result(asked), robust.standing(asked)
     if found is not None:
