@@ -74,7 +74,7 @@ def trials(
         for a, b in combinations(samples, 2)
         if samples[a] and samples[b]
     ]
-    other = "judged under different protocols: not to be compared"
+    other = "judged under different protocols"
     found = [replace(t, p=math.nan, words=other) if kinds and kinds[t.a] != kinds[t.b] else t for t in found]
     return [replace(t, holm=p) for t, p in zip(found, holm([t.p for t in found]), strict=True)]
 

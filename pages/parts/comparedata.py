@@ -37,6 +37,7 @@ CLOCKS = {
 }
 VOLUME = "hypervolume"
 MOMENTS = 60  # of a hypervolume's curve
+NEWEST = 200  # runs whose specs are looked at for others like one
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,9 @@ def alike(frame: pd.DataFrame, run_id: str) -> list[str]:
         return [run_id]
     near = frame[(frame["space"] == row["space"].iloc[0]) & (frame["task"] == row["task"].iloc[0])]
     parts = ("space", "task", "evaluator", "objectives", "constraints", "budget")
-    found = [r for r in near["run"] if (d := document(r)) and all(d[p] == mine[p] for p in parts)]
+    found = [
+        r for r in near["run"].head(NEWEST) if (d := document(r)) and all(d[p] == mine[p] for p in parts)
+    ]
     return found or [run_id]
 
 
