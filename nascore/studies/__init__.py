@@ -17,6 +17,7 @@ from nascore.studies import (
     robot,
     sd_darts,
     sharp_darts,
+    single_path,
     tangle_nas,
 )
 
@@ -33,5 +34,6 @@ STUDIES: dict[str, type[Any]] = {
     "robot": robot.Robot,
     "sd_darts": sd_darts.SdDarts,
     "sharp_darts": sharp_darts.SharpDarts,
+    "single_path": single_path.SinglePath,
     "tangle_nas": tangle_nas.TangleNas,
 }
