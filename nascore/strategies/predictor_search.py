@@ -1,7 +1,8 @@
 """Search with any predictor: fit to what was judged, judge what an acquisition likes best, again.
 
 With an ensemble and expected improvement or Thompson draws this is the loop of BANANAS (White et al., 2021);
-with `uncertainty` it is active learning, which makes the predictor better and not the search.
+with `uncertainty`, or a way to ask that looks only at where architectures lie (`nascore.query`), it is active
+learning, which makes the predictor better and not the search.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from nascore.events import Event
 from nascore.kinds import Predictor, Strategy, knob
 from nascore.predictors.ridge import Ridge
 from nascore.problem import Problem
-from nascore.space import Arch
+from nascore.query import DATA, Pool, Query, random
+from nascore.space import Arch, array, encode
 
 DEFAULT = Ridge()
+BLIND: dict[str, Query] = {"random": random, **DATA}  # ask nothing of the predictor
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class PredictorSearch(Strategy):
     """
 
     predictor: Predictor = knob(DEFAULT, help="what learns")  # noqa: RUF009 -- a field
-    acquire: str = knob("expected_improvement", help="what is worth judging next", options=tuple(ACQUIRE))
+    acquire: str = knob("expected_improvement", help="what is worth judging next", options=(*ACQUIRE, *BLIND))
     first: int = knob(20, 2, 100_000, "random architectures to begin with")
     top: int = knob(8, 1, 10_000, "architectures judged in a round")
     candidates: int = knob(1000, 1, 100_000, "random architectures predicted where a space cannot be listed")
@@ -45,6 +48,9 @@ class PredictorSearch(Strategy):
         def propose(learned: Learned, i: int) -> list[Arch]:
             archs = candidates(problem, self.candidates, learned.seen, "predictor_search", i)
             rng = problem.rng("predictor_search", "acquire", i)
+            if self.acquire in BLIND and archs:
+                asked = BLIND[self.acquire](_pool(problem, archs, learned, rng), self.top)
+                return [archs[j] for j in asked]
             worth = np.zeros(len(archs))
             if learned.fitted is not None:
                 mean, std = learned.fitted.predict(archs)
@@ -56,3 +62,9 @@ class PredictorSearch(Strategy):
             problem, self.predictor, propose, name="predictor_search", first=start
         )
         yield from choose(problem, tried, "best of all that were judged")
+
+
+def _pool(problem: Problem, archs: list[Arch], learned: Learned, rng: np.random.Generator) -> Pool:
+    """Where architectures lie: a column an option."""
+    space, known = problem.space, [t.arch for t in learned.known]
+    return Pool(encode(space, array(archs, space)), encode(space, array(known, space)), rng)

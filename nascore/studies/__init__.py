@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nascore.studies import (
+    active_learning,
     calibration_study,
     darts_pt,
     diswot,
@@ -12,6 +13,7 @@ from nascore.studies import (
     gradsign,
     nas_evaluation_hard,
     nasnet,
+    neural_ranking,
     parzc,
     proxyless,
     robot,
@@ -22,6 +24,7 @@ from nascore.studies import (
 )
 
 STUDIES: dict[str, type[Any]] = {
+    "active_learning": active_learning.ActiveLearning,
     "calibration_study": calibration_study.CalibrationStudy,
     "darts_pt": darts_pt.DartsPt,
     "diswot": diswot.Diswot,
@@ -29,6 +32,7 @@ STUDIES: dict[str, type[Any]] = {
     "gradsign": gradsign.Gradsign,
     "nas_evaluation_hard": nas_evaluation_hard.NasEvaluationHard,
     "nasnet": nasnet.Nasnet,
+    "neural_ranking": neural_ranking.NeuralRanking,
     "parzc": parzc.Parzc,
     "proxyless": proxyless.Proxyless,
     "robot": robot.Robot,

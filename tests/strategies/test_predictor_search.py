@@ -11,7 +11,7 @@ from nascore.events import Tried
 from nascore.predictors.gp import Gp
 from nascore.predictors.ridge import Ridge
 from nascore.problem import search
-from nascore.strategies.predictor_search import PredictorSearch
+from nascore.strategies.predictor_search import BLIND, PredictorSearch
 from nascore.strategies.random_search import RandomSearch
 from tests import toys
 
@@ -30,7 +30,7 @@ def test_it_finds_more_than_chance() -> None:
     assert np.mean(lead) > 0.005
 
 
-@pytest.mark.parametrize("acquire", ACQUIRE)
+@pytest.mark.parametrize("acquire", [*ACQUIRE, *BLIND])
 def test_every_acquisition_spends_the_budget_on_different_architectures(acquire: str) -> None:
     found = told(PredictorSearch(acquire=acquire, first=10), 1, 40)
     assert len({t.arch for t in found}) == 40
