@@ -21,6 +21,7 @@ from nascore.studies import (
     sharp_darts,
     single_path,
     tangle_nas,
+    tas,
 )
 
 STUDIES: dict[str, type[Any]] = {
@@ -40,4 +41,5 @@ STUDIES: dict[str, type[Any]] = {
     "sharp_darts": sharp_darts.SharpDarts,
     "single_path": single_path.SinglePath,
     "tangle_nas": tangle_nas.TangleNas,
+    "tas": tas.Tas,
 }
