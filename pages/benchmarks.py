@@ -29,7 +29,7 @@ HOW = (
     "in the list. Tick rows to ring cells. The address holds the whole view; a reload shows the same."
 )
 
-HEAD_START = 0.05  # seconds; a browser collects what comes within 10 ms
+HEAD_START = 0.12  # seconds in which a browser draws what has come; with less it draws all at the end
 
 
 def controls(table: Table, every: list[Table], asked: Asked) -> None:
