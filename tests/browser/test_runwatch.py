@@ -25,6 +25,7 @@ def test_the_movie_of_the_gates_plays(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/runs?run={RUN}")
     shows(page, 4, 2)
     idle(page)
+    page.wait_for_function(f"() => document.querySelector('{FIGURE}')._transitionData?._frames.length === 4")
     figure = keyed(page, "gates").locator(".js-plotly-plot")
     rail = figure.locator(".slider-rail-touch-rect").bounding_box()
     assert rail is not None
