@@ -44,7 +44,7 @@ def test_a_study_prints_what_it_keeps(
     ("given", "said"),
     [
         (("nothing",), "'nothing' is no paper here"),
-        (("darts_pt",), "darts_pt has no study yet"),
+        (("eagan",), "eagan has no study yet"),
         (("nasnet", "--seeds", "0"), "0 is not between 1 and"),
     ],
 )

@@ -89,8 +89,7 @@ def request(spec: RunSpec) -> None:
         if mark in _errors or _known(mark) or (_probe and _probe[0].mark == mark):
             return
         for old in _probe:
-            old.process.kill()
-            old.process.wait()
+            _end(old)
         _probe.clear()
         _probe.append(Probe(mark, _start(spec), time.monotonic()))
 
@@ -112,13 +111,20 @@ def _start(spec: RunSpec) -> subprocess.Popen[bytes]:
     return process
 
 
+def _end(probe: Probe) -> None:
+    """Kills a measurement and closes what it could have said."""
+    probe.process.kill()
+    probe.process.wait()
+    if probe.process.stderr is not None:
+        probe.process.stderr.close()
+
+
 def _collect() -> None:
     """Takes note of a measurement that has ended, or has taken too long."""
     for probe in list(_probe):
         code = probe.process.poll()
         if code is None and time.monotonic() - probe.since > LIMIT_SECONDS:
-            probe.process.kill()
-            probe.process.wait()
+            _end(probe)
             _errors[probe.mark] = f"measuring took longer than {LIMIT_SECONDS:g} s"
             _probe.remove(probe)
         elif code is not None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 METHODS = ("sgd", "adam", "adamw", "nadam", "radam", "rmsprop")
 ADAPTIVE = METHODS[1:]  # take steps of about the learning rate, whatever the gradient: need a smaller one
-SCHEDULES = ("cosine", "linear", "step", "constant", "one_cycle")
-RISING = SCHEDULES[:4]  # one_cycle rises by itself
+SCHEDULES = ("cosine", "linear", "step", "constant", "one_cycle", "cosine_power")
+RISING = tuple(s for s in SCHEDULES if s != "one_cycle")  # which rises by itself
 SETTINGS = {"optimizer": "method", "adaptive_lr": "lr"}  # choice -> setting of a recipe, where they differ
 
 

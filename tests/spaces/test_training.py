@@ -46,7 +46,9 @@ def test_every_setting_of_an_arch_is_in_its_recipe() -> None:
         "decay": 0.0,
     }
     made = FULL.recipe(from_choices(FULL, chosen), default)
-    assert made == tunable.Tunable(3, 32, "adamw", 0.01, "step", 0.1, 0.7, False, 0.0, 0.1)
+    assert made == tunable.Tunable(
+        3, 32, "adamw", 0.01, "step", warmup=0.1, momentum=0.7, nesterov=False, decay=0.0, smoothing=0.1
+    )
 
 
 def test_different_archs_have_different_recipes() -> None:
