@@ -17,6 +17,7 @@ from nascore.spaces import ADDED, READING, SPACES
 from nascore.strategies import STRATEGIES
 from nascore.tasks import TASKS
 
+TEXT_SPACES = frozenset(READING)  # the names of spaces of networks that read texts
 EXECUTORS: dict[str, type[Any]] = {"inline": Inline, "pool": Pool}
 
 TABLES: dict[str, dict[str, type[Any]]] = {

@@ -13,8 +13,7 @@ from nascore.kinds import summary
 from nascore.runs import drafts
 from nascore.runs.drafts import Draft
 from nascore.space import Space, size
-from nascore.spaces import READING
-from nascore.tables import table
+from nascore.tables import TEXT_SPACES, table
 from pages.parts import (
     arch,
     benchmake,
@@ -60,7 +59,7 @@ def begin() -> None:
 
 def presets() -> list[str]:
     """Spaces that one can begin with: of networks that look at images, which is what is counted here."""
-    names = [n for n in table("space") if n not in (*NOT_ALONE, *READING, *builddoc.addable())]
+    names = [n for n in table("space") if n not in (*NOT_ALONE, *TEXT_SPACES, *builddoc.addable())]
     return sorted(names, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
 
 
