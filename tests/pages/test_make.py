@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from nascore.benchmarks.table import open_table
 from nascore.runs import estimate, launch
 from tests.benchmarks.small import write_small
-from tests.pages.conftest import Open, asked, home, said, visit
+from tests.pages.conftest import Open, asked, home, raw, said, visit
 
 __all__ = ["home", "visit"]
 
@@ -101,13 +102,18 @@ def test_a_making_that_runs_is_told_on_the_page_and_opens_as_a_table(visit: Open
     write_small(home)
     document = benchmake.start_document() | {"title": "big one", "budget": {"evaluations": 10_000}}
     document["strategy"] = {"name": "exhaustive", "knobs": {"seeds": 5}}
+    document["recipe"]["knobs"]["epochs"] = 1
+    document["evaluator"]["knobs"]["chunk"] = 8
     run = launch.start(from_document(document))
     try:
         at = visit("benchmarks")
-        for _ in range(600):
-            if "Making big one" in said(at) and " 0 trainings" not in said(at):
+        for _ in range(300):
+            if "Making **big one**, " in raw(at) and ", 0 trainings" not in raw(at):
                 break
+            time.sleep(0.3)  # leaves the processor to the run
             at.run()
+        else:
+            pytest.fail("the page never told of a training")
         at.button(key=f"make_browse_{run}").click().run()
         assert not at.exception
         assert asked(at, "table") == f"made-{run}"
