@@ -24,7 +24,7 @@ from nascore.codec import dumps, from_json, loads, to_json
 from nascore.errors import AppError, BadInput, NotFound, NotSupported
 from nascore.graph import Graph
 from nascore.kinds import knobs, summary
-from nascore.runs import drafts, launch
+from nascore.runs import drafts, launch, longer
 from nascore.runs.spec import RunSpec, open_spec
 from nascore.runs.state import Follow, Summary, summaries
 from nascore.space import Space, array, describe, key, neighbors, parse, sample, size, tuples
@@ -100,6 +100,8 @@ def parser() -> Parser:
         acts.add_argument(f"--{name}", action="store_const", const=name, dest="do", help=help)
     one.add_argument("--seed", type=int, default=None, metavar="S", help="the seed of --again")
     acts.add_argument("--rename", metavar="TITLE", help="give it another title")
+    more = "of a finished search with shared weights: start a run that goes on for so many epochs"
+    acts.add_argument("--more", type=int, default=None, metavar="EPOCHS", help=more)
     table.add(verbs, Parser)
     rank.add(verb)
     calibrate.add(verb)
@@ -297,6 +299,9 @@ def do_run(a: argparse.Namespace) -> Document:
     """One run, after what was asked of it."""
     if a.rename is not None:
         launch.rename(a.run, a.rename)
+    if a.more is not None:
+        run = longer.go_on(a.run, a.more)
+        return {"run": run, "state": Follow(run).summary().state, "goes_on_from": a.run}
     match a.do:
         case "pause":
             launch.pause(a.run)

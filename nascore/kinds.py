@@ -124,6 +124,10 @@ class Strategy(Protocol):
         """
         return
 
+    def ending(self, problem: Problem) -> tuple[str, ...]:
+        """Names of the states that it keeps after its main phase: what is done anew when a search goes on."""
+        return ()
+
 
 @runtime_checkable
 class Evaluator(Protocol):

@@ -87,7 +87,8 @@ class Memo:
         memo.spent = dict(self.spent)
         return memo
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Where the state of this name lies, or would; of a memo with a folder."""
         assert self.folder is not None  # noqa: S101 -- callers have looked
         return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.pt"
 
@@ -100,7 +101,7 @@ class Memo:
 
         import torch
 
-        file = self._file(name)
+        file = self.file(name)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of a foreign file; what cannot be read is refused below
@@ -117,7 +118,7 @@ class Memo:
             return
         import torch
 
-        file = self._file(name)
+        file = self.file(name)
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = file.with_suffix(f".{os.getpid()}.tmp")
         torch.save(state, aside)

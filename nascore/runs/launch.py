@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,10 @@ def _ready() -> None:
         )
 
 
-def start(spec: RunSpec, run: str | None = None) -> str:
+def start(spec: RunSpec, run: str | None = None, fill: Callable[[Path], None] | None = None) -> str:
     """Starts a search in a process of its own; the same id again is the same run.
+
+    `fill` puts what else the run begins with into its folder.
 
     Returns:
         The run's id, once its worker has spoken or could not.
@@ -165,6 +168,8 @@ def start(spec: RunSpec, run: str | None = None) -> str:
     try:
         _write(aside / "spec.json", dumps(spec.to_json(), indent=1))
         _write(aside / "control", "run")
+        if fill is not None:
+            fill(aside)
         aside.rename(home() / "runs" / run)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)

@@ -54,6 +54,10 @@ class DartsPt(Strategy):
 
         check_sharing(problem)
 
+    def ending(self, problem: Problem) -> tuple[str, ...]:
+        """Every decision, and the tuning after it."""
+        return tuple(f"{what}/{c.name}" for c in problem.space.choices() for what in ("left out", "tune"))
+
     def search(self, problem: Problem) -> Iterator[Event]:
         """Bilevel (or, blank, one-shot) epochs, the settling, then the cell that is left, judged."""
         from nascore.engines.bilevel import bilevel

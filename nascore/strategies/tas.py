@@ -82,6 +82,10 @@ class Tas(Strategy):
         except NotSupported as error:
             raise BadInput(f"strategy: multiply-adds of this space cannot be steered: {error}") from error
 
+    def ending(self, problem: Problem) -> tuple[str, ...]:
+        """The network that learns from the unpruned one."""
+        return ("student",)
+
     def search(self, problem: Problem) -> Iterator[Event]:
         """Bilevel epochs under the cost term, the last shape on target, with and without its teacher."""
         from nascore.align import Two, aligned

@@ -1,4 +1,4 @@
-"""What can be done with a run: pause, resume, cancel, rename, rerun, delete, export."""
+"""What can be done with a run: pause, resume, cancel, continue, rename, rerun, delete, export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from nascore.codec import dumps
 from nascore.errors import AppError
-from nascore.runs import launch
+from nascore.runs import launch, longer
 from nascore.runs.state import Summary
 from pages.parts import errors, links, show, stores
 
@@ -65,10 +65,27 @@ def asked(verb: Callable[[str], object], run: str, said: str) -> None:
 
 def menus(summary: Summary) -> None:
     """Export, and what is needed seldom. Not in the part that refreshes: that would cut off its dialogs."""
+    if summary.state == "finished" and (trained := longer.trained(summary.run)):
+        with st.popover("Continue", icon=":material/forward_media:", key="continue"):
+            more_epochs(summary, trained)
     with st.popover("Export", icon=":material/download:", key="export"):
         exports(summary)
     with st.popover("More", icon=":material/more_horiz:", key="run_menu"):
         menu(summary)
+
+
+def more_epochs(summary: Summary, trained: int) -> None:
+    """Asks how many epochs more, and starts the run that goes on with the shared network."""
+    st.markdown(f"**Continue for more epochs.** The shared network has learned for {trained:,}.")
+    n = st.number_input("More epochs", 1, 1000, min(trained, 1000), key="more_epochs")
+    st.markdown(f":small[:gray[{longer.SAYS}]]")
+    if st.button("Continue", icon=":material/forward_media:", key="more_now", type="primary"):
+        try:
+            new = longer.go_on(summary.run, int(n))
+        except AppError as error:
+            errors.refused(error)
+        else:
+            links.go(links.RUNS, run=new)
 
 
 def exports(summary: Summary) -> None:

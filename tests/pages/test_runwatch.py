@@ -13,16 +13,18 @@ import streamlit as st
 from nascore.benchmarks.table import open_table
 from nascore.codec import from_json
 from nascore.events import Life, Step
+from nascore.problem import Memo
 from nascore.runs import journal as journals
+from nascore.runs import launch
 from nascore.runs.journal import Journal
 from nascore.runs.spec import open_spec
 from nascore.space import tuples
 from nascore.tasks.images import Digits
 from nascore.view.gates import Movie
-from pages.parts import runwatch
+from pages.parts import runwatch, stores
 from tests.benchmarks.small import write_small
 from tests.pages.conftest import RUN as PLAIN
-from tests.pages.conftest import Open, raw, said, write_run
+from tests.pages.conftest import Open, asked, raw, said, write_run
 
 RUN = "20260102-030405-cccccc"
 
@@ -148,3 +150,22 @@ def test_true_ranks_are_places_among_all_with_a_value(home: Path) -> None:
     assert (found.rank[known] >= better.sum(1)[known] + 1).all()
     assert (found.rank[known] <= (better | (values == values[:4, None])).sum(1)[known]).all()
     assert found.of == np.isfinite(values).sum()
+
+
+def test_a_finished_search_can_be_continued_for_more_epochs(visit: Open, home: Path) -> None:
+    quick = open_spec("quick").to_json()["space"]
+    write_shared(home, quick, [(3,) * 6], 1, end="Finished")
+    assert not any(n.key == "more_epochs" for n in visit("runs", run=RUN).number_input), "no network is kept"
+    memo = home / "runs" / RUN / "memo"
+    memo.mkdir()
+    Memo(memo).file("search").write_bytes(b"kept")
+    at = visit("runs", run=RUN)
+    assert "rises again" in said(at)
+    at.number_input(key="more_epochs").set_value(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "COMMAND", ("/nowhere/python",))
+        at.button(key="more_now").click().run()
+    (new,) = set(launch.runs()) - {RUN}
+    assert getattr(launch.read_spec(new).strategy, "epochs") == 3  # noqa: B009 -- of darts
+    assert asked(at, "run") == new
+    assert f"goes on from {RUN} after 1 epoch for 2 more" in str(stores.log(new)["text"].tolist())
