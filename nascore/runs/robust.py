@@ -1,40 +1,28 @@
 """Robustness and sharpness of one network: asked for here, trained and measured in a process of its own.
 
 The app holds no torch. What is asked for is a document; its digest names a folder `<home>/robust/<digest>/`
-with `asked.json`, `state.json` (how far), `result.json`, `stop` (a wish), `lock` (held by the process for as
-long as it lives) and `log.txt`. A result stays, so nothing is trained twice.
+of a job (`runs.jobs`). A result stays, so nothing is trained twice.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from nascore.codec import arch_from_json, arch_to_json, dumps, from_json, to_json
-from nascore.errors import AppError, Busy, NoSpace
-from nascore.locks import hold, holder
+from nascore.errors import AppError, NoSpace
 from nascore.problem import Problem
-from nascore.runs import launch
+from nascore.runs import jobs, launch
+from nascore.runs.jobs import Document, Progress, Standing, Work
 from nascore.runs.spec import from_document
 from nascore.space import Arch, Space
 
-Document = dict[str, Any]
-Progress = tuple[int, int, str]  # done, total, what comes next
-Work = Generator[Progress, None, Document]
 MADE = 1  # counts up when what is measured changes, so that old results are not taken for new ones
 COMMAND = (sys.executable, "-m", "nascore.verbs.robust")
-ENDED = ("finished", "failed", "stopped", "interrupted")
-TELL_SECONDS, START_SECONDS, WAIT_SECONDS = 0.3, 30.0, 0.5
-_children: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -68,29 +56,6 @@ class Asked:
     def which(self) -> tuple[Space, Arch]:
         """The network."""
         return arch_from_json(self.arch)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a measurement is.
-
-    Attributes:
-        state: waiting, running, stopping, finished, failed, stopped or interrupted.
-        done, total: pieces.
-        what: the piece at work.
-        error: one sentence.
-    """
-
-    state: str
-    done: int = 0
-    total: int = 0
-    what: str = ""
-    error: str = ""
-
-    @property
-    def live(self) -> bool:
-        """Whether its process works."""
-        return self.state not in ENDED
 
 
 def ask(space: Space, arch: Arch, task: Any, *, recipe: Any = None, seed: int = 0, table: str = "") -> Asked:
@@ -151,27 +116,13 @@ def of_table(table: Trained, arch: Arch, seed: int = 0) -> Asked:
 
 def result(asked: Asked) -> Document | None:
     """What was measured; None where nothing was, or the file is broken."""
-    found = _read(asked.folder / "result.json")
+    found = jobs.read(asked.folder / "result.json")
     return found if isinstance(found.get("robustness"), dict) else None
 
 
 def standing(asked: Asked) -> Standing | None:
     """How far it is; None where nobody asked."""
-    for child in [c for c in _children if c.poll() is not None]:
-        _children.remove(child)
-    place = asked.folder
-    said = _read(place / "state.json")
-    if not said:
-        return None
-    state = str(said.get("state", ""))
-    young = time.time() - float(said.get("t", 0)) < START_SECONDS
-    alive = holder(place / "lock") is not None or (state == "waiting" and young)
-    how = int(said.get("done", 0)), int(said.get("total", 0))
-    if state not in ENDED and not alive:
-        return Standing("interrupted", *how, error="its process ended without a result")
-    if alive and (place / "stop").exists():
-        state = "stopping"
-    return Standing(state, *how, str(said.get("what", "")), str(said.get("error", "")))
+    return jobs.standing(asked.folder)
 
 
 def start(asked: Asked) -> None:
@@ -183,34 +134,12 @@ def start(asked: Asked) -> None:
         NoSpace: the data folder cannot be written.
     """
     asked.problem()
-    now, place = standing(asked), asked.folder
-    if now is not None and now.live:
-        raise Busy("this network is being measured already")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "stop").unlink(missing_ok=True)
-        _write(place / "asked.json", {"spec": asked.spec, "arch": asked.arch, "table": asked.table})
-        _say(place, "waiting")
-        with (place / "log.txt").open("wb") as log:
-            child = subprocess.Popen(
-                [*COMMAND, str(place)], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True, cwd=Path.cwd(), env=_environment(),
-            )  # fmt: skip
-    except OSError as error:
-        raise NoSpace(f"the measurement cannot be noted ({error.strerror or error})") from error
-    _children.append(child)
-
-
-def _environment() -> dict[str, str]:
-    paths = os.pathsep.join(filter(None, [str(launch.PROJECT), os.environ.get("PYTHONPATH", "")]))
-    more = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "NASCOPE_HOME": str(launch.home())}
-    return {**os.environ, **more}
+    jobs.start(asked.folder, {"spec": asked.spec, "arch": asked.arch, "table": asked.table}, COMMAND)
 
 
 def cancel(asked: Asked) -> None:
     """Asks it to stop after its piece."""
-    with contextlib.suppress(OSError):
-        (asked.folder / "stop").touch()
+    jobs.cancel(asked.folder)
 
 
 def read(place: Path) -> Asked:
@@ -219,7 +148,7 @@ def read(place: Path) -> Asked:
     Raises:
         NoSpace: it cannot be read.
     """
-    said = _read(place / "asked.json")
+    said = jobs.read(place / "asked.json")
     if not said:
         raise NoSpace(f"{place.name}/asked.json cannot be read")
     return Asked(said["spec"], said["arch"], str(said.get("table", "")))
@@ -237,75 +166,4 @@ def here(asked: Asked, work: Callable[[Asked], Work], tell: Callable[[Progress],
         Busy: another process is at it.
         NoSpace: the data folder cannot be written.
     """
-    place = asked.folder
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        lock = hold(place / "lock")
-    except OSError as error:
-        raise NoSpace(f"the measurement cannot be noted ({error.strerror or error})") from error
-    if lock is None:
-        raise Busy("this network is being measured already")
-    try:
-        found = _followed(place, work(asked), tell)
-        _say(place, "stopped" if found is None else "finished")
-        return found
-    except BaseException as error:
-        said = str(error) if isinstance(error, AppError) else type(error).__name__
-        _say(place, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=said)
-        raise
-    finally:
-        os.close(lock)
-
-
-def _followed(place: Path, work: Work, tell: Callable[[Progress], None]) -> Document | None:
-    told = 0.0
-    while True:
-        try:
-            done, total, what = next(work)
-        except StopIteration as end:
-            _write(place / "result.json", end.value)
-            return end.value
-        if time.monotonic() - told >= TELL_SECONDS:
-            told = time.monotonic()
-            _say(place, "running", done=done, total=total, what=what)
-        tell((done, total, what))
-        if (place / "stop").exists():
-            work.close()
-            return None
-
-
-def turn(place: Path) -> int | None:
-    """Waits until no other measurement is at work; None where it was asked to stop meanwhile."""
-    own = hold(place / "lock")
-    try:
-        while (mine := hold(place.parent / "turn")) is None:
-            if (place / "stop").exists():
-                return None
-            _say(place, "waiting", what="another network is being measured")
-            time.sleep(WAIT_SECONDS)
-        return mine
-    finally:
-        if own is not None:
-            os.close(own)
-
-
-def _say(place: Path, state: str, **more: Any) -> None:
-    _write(place / "state.json", {"state": state, "t": time.time(), **more})
-
-
-def _write(file: Path, data: Any) -> None:
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        aside.write_text(json.dumps(data, allow_nan=False) + "\n", "utf-8")
-        aside.replace(file)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise NoSpace(f"{file.name} cannot be written ({error.strerror or error})") from error
-
-
-def _read(file: Path) -> Document:
-    try:
-        found: Any = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return jobs.here(asked.folder, work(asked), tell)

@@ -21,7 +21,7 @@ from nascore.errors import AppError, BadInput, Diverged
 from nascore.measures.robustness import AMOUNTS, ATTACKS, SEVERITIES, STRENGTH, Robustness
 from nascore.measures.sharpness import Sharpness
 from nascore.problem import Problem
-from nascore.runs import robust
+from nascore.runs import jobs, robust
 from nascore.runs.robust import Asked, Document, Progress, Work, can_train, of_table
 from nascore.space import Arch, Space, key, parse
 
@@ -181,7 +181,7 @@ def main(folder: str) -> int:
     """The process of one measurement; returns its exit status."""
     os.nice(5)
     place = Path(folder)
-    if robust.turn(place) is None:
+    if jobs.turn(place) is None:
         return 0
     try:
         robust.here(robust.read(place), measured, lambda _: None)

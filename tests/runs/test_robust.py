@@ -12,7 +12,7 @@ import pytest
 
 from nascore.errors import BadInput, Busy
 from nascore.locks import hold
-from nascore.runs import robust
+from nascore.runs import jobs, robust
 from nascore.runs.robust import Asked, Work
 from nascore.spaces.nasbench201 import Nasbench201
 
@@ -119,7 +119,7 @@ def test_a_process_of_its_own_waits_for_its_turn_and_leaves_a_result(asked: Aske
     while (now := robust.standing(asked)) is not None and now.live and time.monotonic() < until:
         time.sleep(0.2)
     assert state(asked) == "finished", (asked.folder / "log.txt").read_text()
-    for child in robust._children:
+    for child in jobs._children:
         child.wait(30)
     found = robust.result(asked)
     assert found is not None
