@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from nascore.benchmarks import build, made, table
+from nascore.benchmarks import build, logits, made, table
 from nascore.chunk import fresh, one_batch
 from nascore.codec import to_json
 from nascore.kinds import EvaluationProtocol
@@ -316,7 +316,11 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
         "histograms": f"bins.parquet: of the first {CLOSE_SEEDS} seeds",
     }
     draft = made.draft(problem, told, to_json(problem.space), beside, about)
+    file = ROOT / "data" / "tables" / name / logits.FILE
+    said = file.read_bytes() if file.exists() else b""
     done = table.write_table(draft, name, ROOT / "data", replace=True)
+    if said:
+        file.write_bytes(said)  # of networks trained once more, see make_logits.py
     pq.write_table(bins, done.folder / "bins.parquet", compression="zstd", compression_level=19)
     bytes_ = sum(f.stat().st_size for f in done.folder.iterdir())
     print(f"{name}: {done.rows:,} architectures, {len(told.seeds):,} trainings, {bytes_ / 1e6:.1f} MB")
