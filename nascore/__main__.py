@@ -30,7 +30,7 @@ from nascore.runs.state import Follow, Summary, summaries
 from nascore.space import Space, array, describe, key, neighbors, parse, sample, size, tuples
 from nascore.tables import TABLES
 from nascore.task import CIFAR, Shape
-from nascore.verbs import calibrate, export, rank, robust, study, table
+from nascore.verbs import calibrate, export, rank, robust, study, subnets, table
 
 Document = dict[str, Any]
 KINDS = {
@@ -107,6 +107,7 @@ def parser() -> Parser:
     calibrate.add(verb)
     robust.add(verb, open_space)
     study.add(verb)
+    subnets.add(verb)
     one = verb("sql", "a SELECT over runs, tried, metric, steps, notes and tables by name", do_sql)
     one.add_argument("query", metavar="SELECT")
     return top

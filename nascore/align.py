@@ -78,6 +78,11 @@ class Own(Norm):
         terms = [w * m for w, m in zip(axis.weights, maps, strict=True)]
         return sum(terms[1:], start=terms[0])
 
+    def hand_down(self, child: nn.Module) -> None:
+        """Gives a stand-alone network's norm what the one of its width has learned."""
+        if isinstance(child, nn.BatchNorm2d):
+            child.load_state_dict(self.norms[str(child.num_features)].state_dict())
+
 
 def aligned(net: nn.Module, problem: Problem) -> None:
     """Gives each norm of a supernet that sees several widths one of its own for each, in place.

@@ -62,6 +62,10 @@ class Supernet(nn.Module):
     def extract(self, arch: Arch) -> nn.Module:
         """A stand-alone copy; equals `forward(x, one_hot(space, arch))`."""
         child = inherit(self.space.build(arch, self.shape), self)
+        theirs = dict(child.named_modules())
+        for name, module in self.named_modules():
+            if hasattr(module, "hand_down") and name in theirs:  # keeps weights under names of its own
+                module.hand_down(theirs[name])  # type: ignore[operator] -- a method
         return child.to(next(self.parameters()).device).train(self.training)
 
     def own(self, choice: str, option: int | None = None) -> list[nn.Parameter]:

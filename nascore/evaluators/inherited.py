@@ -25,6 +25,7 @@ class Inherited(Evaluator):
         net: trained; it is not changed.
         calibrate: so many training batches set the batch norms of each sub-network anew; 0 judges by the
             batch's own statistics, and leaves the supernet's as they are.
+        keep: judge by the running statistics as the supernet holds them, with nothing set anew.
 
     Attributes:
         weights: digest of the supernet's.
@@ -32,6 +33,7 @@ class Inherited(Evaluator):
 
     net: Supernet
     calibrate: int = 4
+    keep: bool = False
     weights: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
@@ -42,7 +44,7 @@ class Inherited(Evaluator):
     @property
     def key(self) -> str:
         """What the weights were when this judge was made: the same weights give the same answers."""
-        return f"inherited:{self.weights}/{self.calibrate}"
+        return f"inherited:{self.weights}/{'kept' if self.keep else self.calibrate}"
 
     def protocol(self, problem: Problem) -> EvaluationProtocol:
         """The validation part, no training of its own."""
@@ -80,6 +82,8 @@ class Inherited(Evaluator):
         from nascore.supernet import recalibrate
 
         child = self.net.extract(arch)
+        if self.keep:
+            return child.eval()
         batches = problem.batches("train", "calibrate")
         return recalibrate(child, islice(batches, self.calibrate)) if self.calibrate else _by_batch(child)
 
