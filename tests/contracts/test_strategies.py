@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def strategy(request: pytest.FixtureRequest) -> Any:
 
 def words(events: list[Event]) -> list[tuple[Any, ...]]:
     return [e.identity() for e in events]
+
+
+@cache
+def ended(strategy: Any, evaluations: int, objectives: tuple[str, ...]) -> list[Event]:
+    """What a whole search says, once for all cuts of it."""
+    return list(search(strategy, toys.problem(evaluations, objectives=objectives)))
 
 
 def test_the_first_event_comes_within_two_seconds(strategy: Any) -> None:
@@ -159,7 +166,7 @@ def test_no_architecture_is_judged_twice_by_one_judge(strategy: Any) -> None:
 def test_a_second_life_says_the_same_from_where_the_first_was_cut(
     strategy: Any, cut: int, objectives: tuple[str, ...]
 ) -> None:
-    whole = list(search(strategy, toys.problem(90, objectives=objectives)))
+    whole = ended(strategy, 90, objectives)
     memo, judge, first, said = Memo(), toys.Lookup(), [], 0
     for event in search(strategy, toys.problem(90, objectives=objectives, memo=memo)):
         first.append(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,29 +80,33 @@ def plain(events: list[Event]) -> list[Any]:
     ]
 
 
+@cache
+def ended(strategy: Any) -> list[Event]:
+    """What a whole search says; tests that only read it share it."""
+    return list(search(strategy, problem(strategy, 1)))
+
+
 def test_there_are_some() -> None:
     assert {"darts", "drnas", "gdas", "spos"} <= set(NAMES)
 
 
 def test_it_ends_with_a_choice_that_was_judged(strategy: Any) -> None:
-    p = problem(strategy)
-    events = list(search(strategy, p))
+    events = ended(strategy)
     judged = [e for e in events if isinstance(e, Tried) and not e.failed]
     assert isinstance(events[-1], Chosen)
     assert events[-1].arch in {t.arch for t in judged}
-    assert all(t.how == p.evaluator.key for t in judged)
+    assert all(t.how == problem(strategy).evaluator.key for t in judged)
 
 
 def test_the_same_seed_gives_the_same_events_and_another_does_not(strategy: Any) -> None:
-    first, again, other = (plain(list(search(strategy, problem(strategy, s)))) for s in (1, 1, 2))
+    first = plain(ended(strategy))
+    again, other = (plain(list(search(strategy, problem(strategy, s)))) for s in (1, 2))
     assert first == again
     assert first != other
 
 
 def test_each_epoch_tells_shares_that_sum_to_one(strategy: Any) -> None:
-    steps = [
-        e for e in search(strategy, problem(strategy)) if isinstance(e, Step) and "train_loss" in e.values
-    ]
+    steps = [e for e in ended(strategy) if isinstance(e, Step) and "train_loss" in e.values]
     told = [s.values for s in steps if any(v.startswith("gate/") for v in s.values)]
     assert len(told) >= strategy.epochs
     for values in told:
@@ -113,10 +118,10 @@ def test_each_epoch_tells_shares_that_sum_to_one(strategy: Any) -> None:
 
 
 def test_a_second_life_says_the_same_from_where_the_first_was_cut(strategy: Any, tmp_path: Path) -> None:
-    whole = plain(list(search(strategy, problem(strategy, memo=Memo(tmp_path / "whole")))))
-    for cut in (1, 2, len(whole) - 1):
+    whole = plain(ended(strategy))
+    for cut in (2, len(whole) - 1):
         memo, first = Memo(tmp_path / str(cut)), []
-        events = search(strategy, problem(strategy, memo=memo))
+        events = search(strategy, problem(strategy, 1, memo))
         for event in events:
             first.append(event)
             if len(first) == cut:
@@ -126,7 +131,7 @@ def test_a_second_life_says_the_same_from_where_the_first_was_cut(strategy: Any,
         for event in first:
             if isinstance(event, Tried):
                 known.record(space_of(strategy), event)
-        second = plain(list(search(strategy, problem(strategy, memo=known))))
+        second = plain(list(search(strategy, problem(strategy, 1, known))))
         merged = {tuple(map(str, e.identity())): e for e in [*plain(first), *second]}
         assert list(merged.values()) == whole
 
