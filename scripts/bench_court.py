@@ -3,8 +3,8 @@
 python scripts/bench_court.py
 
 Each time is that from the last press of a key or button to the end of the script, two frames after it, with
-the figures of the answer drawn: on Ranking another truth, another evaluator in the picture; on Calibration
-another architecture, another number of bins. Medians with their ends, and how busy the machine was.
+the figures of the answer drawn: on Ranking another truth or view, on Calibration another architecture.
+Medians with their ends, and how busy the machine was.
 """
 
 from __future__ import annotations
@@ -73,10 +73,12 @@ def opened(page: Page, url: str) -> float:
 
 
 def line(what: str, seconds: list[float]) -> None:
+    """Prints one kind of answer."""
     print(f"  {what}: {told(seconds)}, the first {seconds[0]:.2f}", flush=True)
 
 
 def ranking(page: Page, base: str) -> None:
+    """The judges of the shipped table of digits: another truth, another view."""
     url = f"{base}/ranking?source=table:nasbench_digits"
     print(f"Ranking, on screen {opened(page, url):.2f} s, again {opened(page, url):.2f}", flush=True)
     truths = ["Test accuracy", "Validation accuracy"] * 4
@@ -87,6 +89,7 @@ def ranking(page: Page, base: str) -> None:
 
 
 def calibration(page: Page, base: str) -> None:
+    """One architecture after another of the same table."""
     url = f"{base}/calibration?source=nasbench_digits"
     print(f"Calibration, on screen {opened(page, url):.2f} s, again {opened(page, url):.2f}", flush=True)
     page.get_by_role("button", name="Others").click()
