@@ -79,8 +79,8 @@ class KeptLogits:
         """How these networks came about, in a line."""
         n, held = (len(self.labels[p]) for p in ("test", "validation"))
         return (
-            f"{self.data} · {len(self.keys)} networks spread over accuracy and size · {self.epochs} epochs · "
-            f"seed {self.seed} · measured on {n:,} test images, scaled on {held:,} validation images"
+            f"{self.data} · test · {n:,} samples · scaled on {held:,} of validation · {self.epochs} epochs · "
+            f"seed {self.seed} · {len(self.keys)} networks"
         )
 
 
@@ -156,9 +156,9 @@ def called(name: str) -> str:
 
 
 def by_family() -> list[str]:
-    """The 102 in the order of a picture: a family's numbers of bins, before and then after scaling."""
+    """The 102 in the order of a picture: families by numbers of bins, before and after scaling, then the rest."""
     some = [[f"{s}_{f}_{b}" for b in BINS] for f in BINNED for s in STATES]
-    alone = [f"{s}_{f}" for f in FAMILIES if f not in BINNED for s in STATES]
+    alone = [f"{s}_{f}" for s in STATES for f in FAMILIES if f not in BINNED]
     return [*(n for part in some for n in part), *alone, *AUROCS]
 
 
@@ -168,4 +168,4 @@ def group(name: str) -> str:
         return "AUROC"
     state, _, stem = name.partition("_")
     head, bins = family(stem)
-    return f"{FAMILIES[head].title}, {STATES[state].split()[0]}" if bins else "Without bins"
+    return f"{FAMILIES[head].title if bins else 'Without bins'}, {STATES[state].split()[0]}"

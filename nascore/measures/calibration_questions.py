@@ -54,10 +54,11 @@ PAPER = {
 }
 MISSING = {
     "data": "A third data set is not in the tables.",
-    "robustness": "Attacks (FGSM, PGD) and out-of-distribution images are not in the tables; noise is.",
-    "measures": "Equal mass, classwise and kernel density errors need probabilities; tables keep none.",
+    "robustness": "Attacks (FGSM, PGD) and out-of-distribution images are not in the histograms; noise is.",
+    "measures": "Equal mass, classwise and kernel density errors need probabilities, which tables keep of "
+    "some networks at most.",
     "scaling": "Vector scaling, histogram binning and isotonic regression need probabilities of validation "
-    "images, which tables do not keep; a file of your own has them.",
+    "images, which tables keep of some networks at most.",
     "bins": "Tables keep 100 bins, so only numbers that divide 100, and 15; 200 and 500 are not there.",
     "designs": "Width does not vary in this space.",
 }
@@ -73,6 +74,7 @@ class Answer:
         n: architectures.
         numbers: what -> value with its interval.
         figure: arrays to draw, by name; what they are stands with each function.
+        lacks: what cannot be measured, where that is not what histograms cannot give.
     """
 
     key: str
@@ -80,11 +82,12 @@ class Answer:
     n: int
     numbers: dict[str, Interval]
     figure: dict[str, Any]
+    lacks: str | None = None
 
     @property
     def missing(self) -> str:
         """What cannot be measured from the tables; empty where nothing is missing."""
-        return MISSING.get(self.key, "")
+        return MISSING.get(self.key, "") if self.lacks is None else self.lacks
 
 
 def complete(m: Measured, names: Sequence[str]) -> Measured:

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from nascore.benchmarks.table import Table
+from nascore.measures.calibration_scaling import METHODS
 from nascore.measures.calibration_table import Measured
 from pages.parts import benchdata, calibdata, show
 from pages.parts.calibdata import FILE
@@ -177,3 +178,18 @@ def scaled(a: Asked, label: str = "Show temperature scaling") -> None:
         put(scaled="" if st.session_state["calib_scaled"] else "no")
 
     st.toggle(label, key=key, on_change=take)
+
+
+def method(label: str = "Scaling") -> str:
+    """Which post-hoc method."""
+    given = st.query_params.get("method", "temperature")
+    key = follow("calib_method", given if given in METHODS else "temperature")
+    st.selectbox(
+        label,
+        list(METHODS),
+        key=key,
+        width=160,
+        help="  \n".join(f"**{m}**: {said}" for m, said in METHODS.items()),
+        **taking("method", key, "temperature"),
+    )
+    return str(st.session_state[key])

@@ -16,10 +16,13 @@ import streamlit as st
 
 from nascore.benchmarks.table import TRAINED_ROW, Table
 from nascore.errors import AppError
+from nascore.measures import calibration_kept as kept_logits
+from nascore.measures import calibration_logits as by_logits
 from nascore.measures import calibration_questions as questions
 from nascore.measures import calibration_table as kept
 from nascore.measures.calibration_checks import Predictions
 from nascore.measures.calibration_input import read_stream
+from nascore.measures.calibration_kept import KeptLogits
 from nascore.measures.calibration_questions import Answer
 from nascore.measures.calibration_report import fitted, report
 from nascore.measures.calibration_table import Histograms, Measured
@@ -74,6 +77,43 @@ def floors(stamp: tuple[str, int], training: int) -> dict[str, tuple[float, floa
         count, _, said = held.of(scaled, [training])
         parts.append(kept.floors(count, said, draws=FLOOR_DRAWS))
     return {n: (float(parts[0][n][0]), float(parts[1][n][0])) for n in parts[0]}
+
+
+def logits(found: Table) -> KeptLogits | None:
+    """The networks of a table whose logits are kept; None where it keeps none that can be read."""
+    return _logits(*benchdata.stamp(found)) if kept_logits.has(found.folder) else None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _logits(folder: str, changed: int) -> KeptLogits | None:
+    try:
+        return kept_logits.read(Table(Path(folder)))
+    except AppError:
+        return None
+
+
+@st.cache_resource(max_entries=4, show_spinner="Taking 102 measures of every network with kept logits...")
+def _everything(folder: str, changed: int) -> dict[str, Any]:
+    held = _logits(folder, changed)
+    return kept_logits.everything(held) if held else {}
+
+
+@st.cache_resource(max_entries=16, show_spinner="Mending every network with kept logits...")
+def from_logits(key: str, stamp: tuple[str, int], method: str = "") -> Answer | None:
+    """The answer of the networks whose logits are kept; None where they cannot answer.
+
+    Args:
+        key: of the question.
+        stamp: of the table.
+        method: of scaling, for the question that asks of it.
+    """
+    held = _logits(*stamp)
+    if held is None or key not in by_logits.ANSWERED:
+        return None
+    if key == "scaling":
+        return by_logits.scaling(held, method)
+    asks = {"measures": by_logits.agreement, "robustness": by_logits.robustness}
+    return asks[key](held, _everything(*stamp))
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking every network of this table...")

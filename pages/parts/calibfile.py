@@ -11,7 +11,6 @@ import streamlit as st
 from nascore.errors import AppError
 from nascore.measures.calibration import BINS, NAMES
 from nascore.measures.calibration_curves import reliability
-from nascore.measures.calibration_scaling import METHODS
 from nascore.view import words
 from pages.parts import calibask, calibdata, calibone, errors, show
 from pages.parts.calibask import Asked
@@ -73,7 +72,10 @@ def _measured(a: Asked, test: Upload, validation: Upload | None, outside: Upload
     p = test.held
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="calib-controls"):
         bins, mass, of = _bins(p.n), _mass(), _whose(p.classes)
-        method = _method(a) if validation else "temperature"
+        method = "temperature"
+        if validation:
+            method = calibask.method()
+            calibask.scaled(a, "Show scaling")
     if mass and bins > p.n:
         st.warning(f"{bins} bins of equal mass need {bins} rows; there are {p.n:,}. {p.n:,} bins are drawn.")
         bins = p.n
@@ -152,21 +154,6 @@ def _whose(classes: int) -> int | None:
     )
     value = st.session_state[key]
     return None if value == "predicted" else int(value)
-
-
-def _method(a: Asked) -> str:
-    given = st.query_params.get("method", "temperature")
-    key = calibask.follow("calib_method", given if given in METHODS else "temperature")
-    st.selectbox(
-        "Scaling",
-        list(METHODS),
-        key=key,
-        width=160,
-        help="  \n".join(f"**{m}**: {said}" for m, said in METHODS.items()),
-        **calibask.taking("method", key, "temperature"),
-    )
-    calibask.scaled(a, "Show scaling")
-    return str(st.session_state[key])
 
 
 def _stem() -> str:

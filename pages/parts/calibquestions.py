@@ -15,7 +15,7 @@ from nascore.measures.calibration_questions import PAPER, QUESTIONS, Answer
 from nascore.measures.calibration_scaling import METHODS
 from nascore.measures.calibration_table import COARSE, DIVISORS
 from nascore.view import axes, figures_calibration, figures_networks
-from pages.parts import benchdata, calibask, calibdata, errors, show
+from pages.parts import benchdata, calibask, calibdata, caliblogits, errors, show
 
 SHORT = {
     "data": "Data sets",
@@ -30,7 +30,7 @@ TITLES = {
     "data": "The same networks on two data sets",
     "robustness": "ECE and accuracy under noise",
     "measures": "Kendall's tau between measures",
-    "scaling": "Before and after temperature scaling",
+    "scaling": "Before and after scaling",
     "accuracy": "Accuracy and ECE",
 }
 
@@ -49,8 +49,25 @@ def view(found: Table, every: list[Table]) -> None:
         **calibask.taking("q", key, "data"),
     )
     asked = str(st.session_state[key])
-    others = [t for t in every if t.name != found.name and alike(t, found)]
+    held = calibdata.logits(found)
+    answer = caliblogits.answered(asked, found, held) if held else None
     st.markdown(f"#### {show.plain(QUESTIONS[asked])}")
+    if held is None or answer is None:
+        _by_histograms(asked, found, every)
+        return
+    _words(answer, found)
+    left, right = st.columns([1.4, 1] if asked == "measures" else [1.2, 1], gap="medium")
+    with left:
+        draw(answer)
+        st.markdown(show.chip(held.protocol))
+    with right:
+        caliblogits.beside(asked, found)
+        _numbers(answer)
+
+
+def _by_histograms(asked: str, found: Table, every: list[Table]) -> None:
+    """The answer of all networks of the table."""
+    others = [t for t in every if t.name != found.name and alike(t, found)]
     if asked == "data" and not others:
         show.empty("equalizer", "No second table of this space keeps histograms.", "Import or make one.")
         return
@@ -108,6 +125,9 @@ def draw(a: Answer) -> None:
         case "scaling":
             titles = ("ECE, 15 bins, before scaling", "ECE, 15 bins, after scaling")
             fig = figures_networks.cloud(f["x"], f["y"], f["keys"].tolist(), t, titles=titles, equal=True)
+        case "measures" if "square" in f:
+            caliblogits.square(a)
+            return
         case "measures":
             fig = figures_networks.heat(f["names"], f["names"], f["matrix"], t, height=440)
         case "robustness" | "accuracy":

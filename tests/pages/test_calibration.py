@@ -105,6 +105,34 @@ def test_each_question_has_an_answer_a_figure_and_intervals(visit: Open, tables:
     assert frame["n"].max() == 1000
 
 
+@pytest.fixture
+def digits(home: Path) -> Path:
+    shutil.copytree(SHIPPED.with_name("nasbench_digits"), home / "tables" / "nasbench_digits")
+    return home
+
+
+def test_all_102_measures_are_compared_where_logits_are_kept(visit: Open, digits: Path) -> None:
+    at = visit("calibration", view="questions", q="measures")
+    spec = json.loads(at.get("plotly_chart")[0].proto.spec)
+    assert len(spec["data"][0]["y"]) == 102
+    assert "100 networks" in spec["data"][0]["hovertemplate"]
+    assert "4 of 102 measures have no value" in said(at)
+    assert "400 samples · scaled on 397 of validation · 10 epochs · seed 0 · 100 networks" in said(at)
+    assert at.dataframe[0].value["n"].unique().tolist() == [100]
+    at.segmented_control(key="calib_from_measures").set_value("histograms").run()
+    assert asked(at, "from") == "histograms"
+    assert at.dataframe[0].value["n"].max() > 5000
+
+
+def test_every_method_mends_all_networks_with_logits(visit: Open, digits: Path) -> None:
+    at = visit("calibration", view="questions", q="scaling", **{"from": "logits", "method": "histogram"})
+    ways = at.dataframe[0].value.set_index("method")
+    assert list(ways.index) == ["Temperature", "Vector", "Histogram", "Isotonic"]
+    assert (ways["after"] < ways["before"]).all()
+    assert ways.loc["Temperature", "accuracy"] == 0
+    assert "Histogram brings the median ECE" in said(at)
+
+
 def test_one_table_alone_cannot_answer_for_two_data_sets(visit: Open, home: Path) -> None:
     shutil.copytree(SHIPPED, home / "tables" / "nasbench_mnist5k")
     assert "No second table" in said(visit("calibration", view="questions"))
