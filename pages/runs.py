@@ -6,8 +6,20 @@ from typing import Any
 
 import streamlit as st
 
+from nascore.runs import subnets as kept_subnets
 from nascore.runs.state import Summary
-from pages.parts import comparedata, links, runacts, runtable, runview, runwatch, show, stores, tables
+from pages.parts import (
+    comparedata,
+    links,
+    runacts,
+    runtable,
+    runview,
+    runwatch,
+    show,
+    stores,
+    subnets,
+    tables,
+)
 from pages.parts.setup import page_setup
 
 HOW = (
@@ -77,10 +89,14 @@ def live_part(run_id: str, was_live: bool) -> None:
     runview.numbers(summary, frame)
     if not shared:
         runview.figures_of(summary, frame, t)
-    tabs = st.tabs([runwatch.TAB] * shared + list(runview.TABS), key="run_tab")
+    kept = spec is not None and not summary.live and kept_subnets.can(run_id)
+    tabs = st.tabs([runwatch.TAB] * shared + [subnets.TAB] * kept + list(runview.TABS), key="run_tab")
     if shared:
         with tabs[0]:
             runwatch.tab(summary, spec, t)
+    if kept and spec is not None:
+        with tabs[-5]:
+            subnets.tab(summary, spec)
     with tabs[-4]:
         runview.tried_tab(summary, frame, spec, t)
     with tabs[-3]:
