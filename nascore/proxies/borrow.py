@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from nascore.task import Batch
 
 Makers = Mapping[
     Any, Callable[[Any], Callable[..., Any]]
@@ -23,20 +26,20 @@ def borrowed(net: nn.Module) -> Iterator[nn.Module]:
     """The network in training mode; batch norms use the batch's statistics and keep none."""
     import torch
 
-    modes = [(m, m.training) for m in net.modules()]
+    modes = [(m.__dict__, m.training) for m in net.modules()]  # past torch's slow way to set attributes
     kind = torch.nn.modules.batchnorm._BatchNorm
-    tracking = [m for m, _ in modes if isinstance(m, kind) and m.track_running_stats]
+    tracking = [m for m in net.modules() if isinstance(m, kind) and m.track_running_stats]
     for norm in tracking:
         norm.track_running_stats = False
     try:
-        for module, _ in modes:
-            module.training = True
+        for held, _ in modes:
+            held["training"] = True
         yield net
     finally:
         for norm in tracking:
             norm.track_running_stats = True
-        for module, mode in modes:
-            module.training = mode
+        for held, mode in modes:
+            held["training"] = mode
 
 
 @contextmanager
@@ -62,21 +65,42 @@ def quick_pool(layer: Any) -> Callable[[Tensor], Tensor]:
     """The forward of an average pool that keeps the map, as matrix products: 3 to 10 times faster on a CPU.
 
     A small map takes one matrix (nascore/batched.py), a larger one a product for its rows and one for its
-    columns: with padding left out of the mean, the pool is separable. Other pools stay as they are.
+    columns: with padding left out of the mean, the pool is separable. Other pools stay as they are, and so
+    does any on maps that `by_pixel` has turned, where torch's own is as fast.
     """
     k, one = layer.kernel_size, (1, (1, 1))
     keeps = isinstance(k, int) and k % 2 and layer.stride in one and layer.padding == k // 2
     if not keeps or layer.count_include_pad or layer.divisor_override:
         return layer.forward
+    import torch
+
     from nascore.batched import SMALL_MAP, pool
 
+    plain = layer.forward
+
     def forward(x: Tensor) -> Tensor:
+        if not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last):
+            return plain(x)
         h, w = x.shape[-2:]
         if h * w <= SMALL_MAP:
             return pool(x, k)
         return _band(k, h, x).T @ (x @ _band(k, w, x))
 
     return forward
+
+
+def by_pixel(batch: Batch) -> Batch:
+    """The same images, (n, c, h, w), with the channels of a pixel side by side in memory.
+
+    Every layer keeps that order, and a CPU's convolutions take a sixth to a third less time. On other
+    devices, and where examples are no maps, the batch stays as it is.
+    """
+    import torch
+
+    x = batch.x
+    if not isinstance(x, torch.Tensor) or x.dim() != 4 or x.device.type != "cpu":
+        return batch
+    return replace(batch, x=x.contiguous(memory_format=torch.channels_last))
 
 
 def _band(k: int, size: int, like: Tensor) -> Tensor:

@@ -1,14 +1,16 @@
 """Fisher information of channels (Theis et al., 2018; Turner et al., 2020; Abdelfattah et al., 2021).
 
 For each channel of a layer's output: half the mean over images of the squared sum, over the map, of
-activation times gradient.
+activation times gradient. zero-cost-nas gives each weight its channel's value before it adds up, so there a
+channel counts as often as it has weights; published tables hold that sum.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from nascore.kinds import knob
 from nascore.proxies.look import Seen, Summed
 
 if TYPE_CHECKING:
@@ -21,12 +23,18 @@ class Fisher(Summed):
 
     needs = ("outputs",)
 
+    per: Literal["channel", "weight"] = knob(
+        "channel", help="add once a channel, or once each of its weights", options=("channel", "weight")
+    )
+
     def parts(self, seen: Seen) -> dict[str, Tensor]:
-        """Layer -> sum over its channels; a layer that is called twice adds up."""
+        """Layer -> sum over its channels or weights; a layer that is called twice adds up."""
         out: dict[str, Tensor] = {}
         for name, value, grad in seen.outputs:
             each = value * grad
-            felt = each.flatten(2).sum(2) if each.dim() > 2 else each
+            felt = each.sum(tuple(range(2, each.dim()))) if each.dim() > 2 else each
             share = felt.square().mean(0).sum() / 2
+            if self.per == "weight":
+                share = share * seen.weights[name][0].numel()
             out[name] = out[name] + share if name in out else share
         return out

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from nascore.kinds import Proxy
-from nascore.proxies.borrow import borrowed, patched, quick_pool
+from nascore.proxies.borrow import borrowed, by_pixel, patched, quick_pool
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -127,13 +127,14 @@ def scores(
     guests = {n: p.visit for n, p in proxies.items() if isinstance(p, Guest)}
     needs: set[Need] = {need for n in readers for need in proxies[n].needs}
     rows: dict[str, list[Tensor]] = {n: [] for n in (*readers, *guests)}
+    turned = by_pixel(batch)
     for net in nets if rows else ():
         with borrowed(net):
             for name, visit in guests.items():
                 rows[name].append(visit(net, batch, problem))
             if readers:
                 with patched(net, {torch.nn.AvgPool2d: quick_pool}):
-                    seen = glance(net, batch, problem, needs)
+                    seen = glance(net, turned, problem, needs)
                 for name, read in readers.items():
                     rows[name].append(read(seen))
     found = {n: torch.stack(r) for n, r in rows.items() if r}
@@ -145,7 +146,7 @@ def look(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Need]
     """A forward pass of a copy of `net` on `batch` and the backward passes that `needs` ask for."""
     import copy
 
-    return glance(copy.deepcopy(net).train(), batch, problem, needs)
+    return glance(copy.deepcopy(net).train(), by_pixel(batch), problem, needs)
 
 
 def glance(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Need]) -> Seen:
@@ -252,7 +253,7 @@ def _watch(seen: Seen, needs: Collection[Need]) -> Any:
             given = kwargs or {}
             out = func(*args, **given)
             if func in relus:
-                seen.codes.append(out.detach().sign().flatten(1))  # sums of these below 2^24 are exact
+                seen.codes.append(_code(out))
             elif (
                 func in means
                 and args[0].dim() > 2
@@ -262,6 +263,15 @@ def _watch(seen: Seen, needs: Collection[Need]) -> Any:
             return out
 
     return Watch()
+
+
+def _code(out: Tensor) -> Tensor:
+    """(n, units): 1 where a unit fires, else 0, as floats: sums of these below 2^24 are exact.
+
+    Units come in the order of memory, whatever it is: all images have the same.
+    """
+    code = out.detach().sign()
+    return (code if code.is_contiguous() else code.movedim(1, -1)).flatten(1)
 
 
 def features(net: nn.Module, x: Any) -> Tensor:

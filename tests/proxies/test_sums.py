@@ -102,3 +102,11 @@ def test_fisher_is_the_gradient_of_a_mask_on_each_channel() -> None:
         hook.remove()
     expected = sum(float(g.square().mean(0).sum()) / 2 for g in grads)
     assert score(Fisher(), net) == pytest.approx(expected, rel=1e-4)
+
+
+def test_fisher_by_weights_counts_a_channel_once_for_each_of_its_weights() -> None:
+    net, b = small(), batch()
+    once, each = (Fisher(per=p).layers(net, b, PROBLEM) for p in ("channel", "weight"))
+    kinds = nn.Conv2d | nn.Linear
+    weights = {n: m.weight[0].numel() for n, m in net.named_modules() if isinstance(m, kinds)}
+    assert each == pytest.approx({n: v * weights[n] for n, v in once.items()})
