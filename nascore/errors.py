@@ -33,6 +33,10 @@ class NoSpace(AppError):
     """Too little room on the disk, or a folder that cannot be written."""
 
 
+class NoMemory(AppError):
+    """The machine's or the device's memory is used up; the text says what would fit."""
+
+
 class Busy(AppError):
     """Somebody else holds the thing: a run that is already running, a full queue."""
 

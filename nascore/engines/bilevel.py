@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from nascore.engines.oneshot import watched
+from nascore.engines.meter import Meter
+from nascore.engines.oneshot import learned, watched
 from nascore.errors import Diverged
 from nascore.events import Event, Note
 from nascore.problem import Problem, epochs
@@ -46,8 +47,8 @@ def bilevel(
 ) -> Generator[Event, None, None]:
     """Alternates n epochs: in each step first the alphas, then the weights; a `Step` an epoch.
 
-    It tells `train_loss` of the weights, `alpha_loss` of the alphas (each the mean over steps), the gates and
-    what `watched` says.
+    It tells `train_loss` of the weights, `alpha_loss` of the alphas (each the mean over steps), the gates,
+    what `watched` says, and what `Meter` says of a step: one of the alphas, if any, and one of the weights.
 
     Where alphas are no longer finite, the phase ends with a warning, at its last good epoch.
 
@@ -69,24 +70,33 @@ def bilevel(
 
     Raises:
         Diverged: alphas or the loss are not finite in the first epoch, or the loss is later.
+        NoMemory: memory is used up; says which batch would fit.
     """
     everything = (trainer.net, trainer, gating, alphas, *kept)
+
+    def attempt(batch: Batch) -> None:
+        if order == 2:
+            step_alphas(trainer, gating, alphas, batch, batch, order, penalty)
+        learned(trainer, gating, batch, losses)
+
     for epoch in epochs(problem, name, n, *everything):
         if begin is not None:
             begin(epoch)
         trainer.net.train()
         held, losing = cycle(problem.batches("validation", name, "held", epoch)), []
+        meter = Meter(problem.device, [*trainer.net.parameters(), *gating.parameters()], attempt)
         for i, batch in enumerate(trainer.batches(name, epoch)):
-            if i % every == 0 and step is not None:
-                step(batch, next(held))
-            elif i % every == 0:
-                losing.append(step_alphas(trainer, gating, alphas, batch, next(held), order, penalty))
-            trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
+            with meter.step(batch):
+                if i % every == 0 and step is not None:
+                    step(batch, next(held))
+                elif i % every == 0:
+                    losing.append(step_alphas(trainer, gating, alphas, batch, next(held), order, penalty))
+                trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
         if not finite(gating):
             yield back(problem, name, epoch, everything)
             return
         told = {"alpha_loss": float(torch.stack(losing).mean())} if losing else {}
-        told |= watched(problem, trainer.net, gating) | ({} if watch is None else watch(epoch))
+        told |= meter.told() | watched(problem, trainer.net, gating) | ({} if watch is None else watch(epoch))
         yield trainer.epoch_done(name, gating, **told)
 
 

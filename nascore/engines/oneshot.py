@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
+from nascore.engines.meter import Meter
 from nascore.errors import BadInput, NotSupported
 from nascore.events import Event
 from nascore.gates import Gumbel
@@ -18,7 +18,8 @@ from nascore.supernet import recalibrate
 
 if TYPE_CHECKING:
     from nascore.gates import Gating
-    from nascore.recipe import Recipe, Trainer
+    from nascore.recipe import Losses, Recipe, Trainer
+    from nascore.task import Batch
 
 SAMPLED = 24  # archs whose order by shared weights is told after each epoch
 
@@ -31,9 +32,9 @@ def oneshot(
     name: str = "oneshot",
     *,
     paths: int = 1,
-    losses: Callable[[nn.Module, Any], Any] | None = None,
+    losses: Losses | None = None,
 ) -> Generator[Event, None, None]:
-    """Trains the weights for n epochs; a `Step` an epoch.
+    """Trains the weights for n epochs; a `Step` an epoch, with what `watched` and `Meter` say.
 
     Args:
         problem: gives the data.
@@ -43,13 +44,30 @@ def oneshot(
         name: of the phase and its random streams; kept and resumed under it.
         paths: sub-networks that are drawn for each step, whose gradients add.
         losses: of a view and a batch, in place of the task's.
+
+    Raises:
+        NoMemory: memory is used up; says which batch would fit.
     """
     for epoch in epochs(problem, name, n, trainer.net, trainer, gating):
         trainer.net.train()
+        meter = metered(problem, trainer, gating, losses)
         for batch in trainer.batches(name, epoch):
-            views = [trainer.net.at(gating()) for _ in range(paths)]  # type: ignore[operator] -- a supernet
-            trainer.round(views, batch, losses)
-        yield trainer.epoch_done(name, gating, **watched(problem, trainer.net, gating))
+            with meter.step(batch):
+                views = [trainer.net.at(gating()) for _ in range(paths)]  # type: ignore[operator] -- a supernet
+                trainer.round(views, batch, losses)
+        yield trainer.epoch_done(name, gating, **meter.told(), **watched(problem, trainer.net, gating))
+
+
+def metered(problem: Problem, trainer: Trainer, gating: Gating, losses: Losses | None = None) -> Meter:
+    """A meter of an epoch's steps of the weights."""
+    held = [*trainer.net.parameters(), *gating.parameters()]
+    return Meter(problem.device, held, lambda batch: learned(trainer, gating, batch, losses))
+
+
+def learned(trainer: Trainer, gating: Gating, batch: Batch, losses: Losses | None = None) -> None:
+    """Forward and backward of drawn gates without a step: whether there is memory for this batch."""
+    trainer.learn(trainer.net.at(gating()), batch, losses=losses)  # type: ignore[operator] -- a supernet
+    trainer.net.zero_grad(set_to_none=True)
 
 
 @torch.no_grad()

@@ -286,7 +286,8 @@ def _failure(error: Exception) -> Life:
     sys.stderr.write(f"error {mark}\n{traceback.format_exc()}\n")
     sys.stderr.flush()
     text = " ".join(str(error).split())
-    if isinstance(error, MemoryError) or "can't allocate" in text or "out of memory" in text.lower():
+    full = isinstance(error, MemoryError) or "can't allocate" in text or "out of memory" in text.lower()
+    if full and not isinstance(error, AppError):
         soft = resource.getrlimit(resource.RLIMIT_DATA)[0]
         text = f"out of memory (limit {soft / 2**30:.3g} GiB)"
     elif not isinstance(error, AppError):

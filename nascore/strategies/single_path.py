@@ -106,7 +106,7 @@ class SinglePath(Strategy):
     ) -> Iterator[Event]:
         """The epochs; where thresholds are no longer numbers, back to the last good one, with a warning."""
         from nascore.engines.bilevel import back, finite
-        from nascore.engines.oneshot import watched
+        from nascore.engines.oneshot import metered, watched
         from nascore.problem import epochs
 
         net: Any = trainer.net
@@ -115,18 +115,20 @@ class SinglePath(Strategy):
             warm = epoch < self.warm * self.epochs
             gating.keep.fill_(self.keep if warm else 1.0)
             net.train()
+            meter = metered(problem, trainer, gating)
             for batch in trainer.batches("search", epoch):
-                gates = gating()
-                term = None if warm else self.weight * cost(gating.probabilities()).log()
-                trainer.learn(net.at(gates), batch, losses=with_cost(trainer, term))
-                steps.step()
-                steps.zero_grad(set_to_none=True)  # the weights' optimizer must not see them
-                trainer.step()
+                with meter.step(batch):
+                    gates = gating()
+                    term = None if warm else self.weight * cost(gating.probabilities()).log()
+                    trainer.learn(net.at(gates), batch, losses=with_cost(trainer, term))
+                    steps.step()
+                    steps.zero_grad(set_to_none=True)  # the weights' optimizer must not see them
+                    trainer.step()
             if not finite(gating):
                 yield back(problem, "search", epoch, kept)
                 return
             gating.keep.fill_(1.0)
-            told = {"entropy": 0.0, **watched(problem, net, gating), **told_of(gating)}
+            told = {"entropy": 0.0, **meter.told(), **watched(problem, net, gating), **told_of(gating)}
             told["cost"] = float(cost(gating.probabilities()).detach())
             yield trainer.epoch_done("search", gating, **told)
 

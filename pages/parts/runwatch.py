@@ -43,6 +43,18 @@ TRUE = (
 )
 
 
+TOLD = {
+    "step_ms": "One step of training: of the alphas, where there are any, and of the weights; the mean over "
+    "an epoch, judging not counted.",
+    "backward_mib": "What autograd keeps for the backward pass at its fullest, in the first step of an "
+    "epoch, each map once, weights not counted. It grows with the batch; buffers within an operation come on "
+    "top.",
+    "peak_mib": "The most that the device's allocator had given out at once during the epoch: weights, maps, "
+    "gradients, optimizer.",
+    "epoch_seconds": "From the end of one epoch to the end of the next, judging included.",
+}
+
+
 def progress(summary: Summary, spec: RunSpec | None) -> tuple[int, int] | None:
     """Epochs done and epochs in all; None for a search without shared weights."""
     of = int(getattr(spec.strategy, "epochs", 0)) if spec else 0
@@ -281,7 +293,7 @@ def _losses(movie: Movie, t: Tokens) -> None:
         with columns[i % len(columns)]:
             title = ", ".join(lines)
             fig = figures_gates.over_epochs(movie.epochs, lines, t, y=unit, height=HEIGHT)
-            how = "Told by the search after each epoch."
+            how = " ".join(TOLD[n] for n in names if n in TOLD) or "Told by the search after each epoch."
             show.panel(title[:1].upper() + title[1:], how, fig, f"gate_told_{i}", f"{title} over epochs")
 
 

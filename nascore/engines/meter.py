@@ -1,0 +1,168 @@
+"""What a step of a supernet's training costs: seconds, and memory, and which batch would still fit.
+
+Seconds are those of the training steps alone (alphas and weights), the mean over an epoch. Memory on a CUDA
+device is the most that its allocator had given out at once during the epoch. A CPU has no such counter: there
+it is what autograd holds for the backward pass at its fullest in the epoch's first step, each storage once,
+weights and alphas not counted. This is what grows with the batch; buffers within an operation come on top.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from nascore.errors import NoMemory
+
+if TYPE_CHECKING:
+    from nascore.task import Batch
+
+MIB = 2**20
+FULL = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
+
+
+class Meter:
+    """Watches the steps of one epoch.
+
+    Args:
+        device: where they are computed.
+        held: parameters, which are there anyway.
+        attempt: forward and backward of a batch that moves nothing: what is tried when memory is used up.
+    """
+
+    def __init__(self, device: str, held: Iterable[Tensor], attempt: Callable[[Batch], object]) -> None:
+        self.cuda, self.attempt = device.startswith("cuda"), attempt
+        self.held = {p.untyped_storage().data_ptr() for p in held}
+        self.seconds, self.steps, self.most = 0.0, 0, 0
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats()
+
+    @contextlib.contextmanager
+    def step(self, batch: Batch) -> Iterator[None]:
+        """Around one step on this batch.
+
+        Raises:
+            NoMemory: memory is used up; says which batch would fit.
+        """
+        start = time.perf_counter()
+        try:
+            if self.steps or self.cuda:
+                yield
+            else:
+                with fullest(self.held) as found:
+                    yield
+                self.most = found[0]
+        except (RuntimeError, MemoryError) as error:
+            if not is_full(error):
+                raise
+            traceback.clear_frames(error.__traceback__)  # they hold the tensors of the step
+        else:
+            self.seconds += time.perf_counter() - start
+            self.steps += 1
+            return
+        raise NoMemory(fitting(batch, self.attempt))
+
+    def told(self) -> dict[str, float]:
+        """`step_ms`, and `peak_mib` on CUDA or `backward_mib` elsewhere; nothing without a step."""
+        if not self.steps:
+            return {}
+        start = time.perf_counter()
+        if self.cuda:
+            torch.cuda.synchronize()  # steps are queued: what is left of them counts
+            self.most = torch.cuda.max_memory_allocated()
+        self.seconds += time.perf_counter() - start
+        memory = {"peak_mib" if self.cuda else "backward_mib": self.most / MIB}
+        return {"step_ms": 1e3 * self.seconds / self.steps, **memory}
+
+
+class _Saved:
+    """A tensor that waits for the backward pass; counted for as long as it is there."""
+
+    def __init__(self, tensor: Tensor, count: _Count) -> None:
+        self.tensor, self.count = tensor, count
+        self.place, size = tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
+        count.add(self.place, size)
+
+    def __del__(self) -> None:
+        self.count.drop(self.place)
+
+
+class _Count:
+    def __init__(self, held: set[int]) -> None:
+        self.held, self.users = held, dict[int, tuple[int, int]]()
+        self.now, self.found = 0, [0]
+
+    def add(self, place: int, size: int) -> None:
+        n, _ = self.users.get(place, (0, size))
+        self.users[place] = (n + 1, size)
+        if not n and place not in self.held:
+            self.now += size
+            self.found[0] = max(self.found[0], self.now)
+
+    def drop(self, place: int) -> None:
+        n, size = self.users[place]
+        self.users[place] = (n - 1, size)
+        if n == 1:
+            del self.users[place]
+            self.now -= 0 if place in self.held else size
+
+
+@contextlib.contextmanager
+def fullest(held: set[int]) -> Iterator[list[int]]:
+    """Counts what autograd saves inside: a list of one, the bytes that were held at once at the most.
+
+    Args:
+        held: places of storages that are not counted.
+    """
+    count = _Count(held)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: _Saved(t, count), lambda s: s.tensor):
+        yield count.found
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that memory is used up, on any device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(s in str(error).lower() for s in FULL)
+
+
+def fitting(batch: Batch, attempt: Callable[[Batch], object]) -> str:
+    """One sentence for a step that needed too much memory: which batch would fit, as tried."""
+    size = len(batch.index)
+    if fits := largest(batch, attempt):
+        return f"out of memory with a batch of {size}; {fits} would fit: set recipe.batch to {fits}"
+    return f"out of memory with a batch of {size}, and with 1 too; choose a smaller space or fewer channels"
+
+
+def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:
+    """The largest of a half, a quarter, ... of a batch that can be worked on; 0 where none can."""
+    size = len(batch.index) // 2
+    while size:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            attempt(part(batch, size))
+        except (RuntimeError, MemoryError) as error:
+            if not is_full(error):
+                raise
+            traceback.clear_frames(error.__traceback__)
+        else:
+            return size
+        size //= 2
+    return 0
+
+
+def part(batch: Batch, size: int) -> Batch:
+    """The first examples of a batch."""
+
+    def cut(values: Any) -> Any:
+        return {n: v[:size] for n, v in values.items()} if isinstance(values, dict) else values[:size]
+
+    weight = None if batch.weight is None else batch.weight[:size]
+    return replace(batch, x=cut(batch.x), y=cut(batch.y), index=batch.index[:size], weight=weight)
