@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -115,12 +116,20 @@ def check_sharing(problem: Problem, sharing: Any = "separate") -> None:
     """Looks whether the space's networks can share weights.
 
     Raises:
-        BadInput: they cannot; says why.
+        BadInput: they cannot; says why, and what works here.
     """
+    space, shape = problem.space, problem.task.shape
     try:
-        problem.space.supernet(problem.task.shape, sharing, problem.space.choices())
+        space.supernet(shape, sharing, space.choices())
     except NotSupported as error:
-        raise BadInput(f"strategy: it trains a network that holds all others, and {error}") from error
+        works = "a strategy that trains each network alone, such as regularized_evolution, works here"
+        with contextlib.suppress(NotSupported):
+            other, known = ("separate", "darts") if sharing == "entangled" else ("entangled", "tangle_nas")
+            space.supernet(shape, other, space.choices())
+            works = f"sharing: {other} works here, as in {known}"
+        raise BadInput(
+            f"strategy: it trains a network that holds all others, and {error}; {works}"
+        ) from error
 
 
 def check_nested(problem: Problem) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from nascore.engines.draw import choose
-from nascore.errors import BadInput
 from nascore.events import Event, Note, Tried
 from nascore.kinds import Strategy, knob
 from nascore.problem import Problem
@@ -60,15 +59,7 @@ class TangleNas(Strategy):
         """
         from nascore.engines.oneshot import check_sharing
 
-        try:
-            check_sharing(problem, self.sharing)
-        except BadInput as error:
-            other = "separate" if self.sharing == "entangled" else "entangled"
-            try:
-                check_sharing(problem, other)
-            except BadInput:
-                raise error from None
-            raise BadInput(f"{error} (sharing: {other} works here)") from None
+        check_sharing(problem, self.sharing)
 
     def search(self, problem: Problem) -> Iterator[Event]:
         """Bilevel epochs, then the largest shares: with inherited weights, and judged."""
