@@ -156,7 +156,7 @@ def called(name: str) -> str:
 
 
 def by_family() -> list[str]:
-    """The 102 in the order of a picture: families by numbers of bins, before and after scaling, then the rest."""
+    """The 102 in a picture's order: families by numbers of bins, before and after scaling, then the rest."""
     some = [[f"{s}_{f}_{b}" for b in BINS] for f in BINNED for s in STATES]
     alone = [f"{s}_{f}" for s in STATES for f in FAMILIES if f not in BINNED]
     return [*(n for part in some for n in part), *alone, *AUROCS]

@@ -1,8 +1,9 @@
 """A Benchmark Study on Calibration (Tao et al., 2024): its seven questions, asked of the shipped tables.
 
 Nothing is trained: the tables keep for every training a histogram of confidence over its test images, before
-and after temperature scaling. Each question has one claim, decided on the table that fits it best; the other
-tables stand beside it. Intervals are over architectures, classes of equal networks counted once.
+and after temperature scaling, and that of the digits the logits of a hundred networks. Each question has one
+claim, decided on the table that fits it best; the other tables, and what only logits can say, stand beside
+it. Intervals are over architectures, classes of equal networks counted once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from nascore.benchmarks.table import Table, open_table
 from nascore.kinds import knob
+from nascore.measures import calibration_kept, calibration_logits
 from nascore.measures import calibration_questions as questions
 from nascore.measures.calibration_questions import Answer
 from nascore.measures.calibration_table import Histograms, Measured, histograms, measured
@@ -38,6 +40,7 @@ NUMBERS = {
     "bins": "ECE-15 and ECE-100, before minus after",
     "designs": ("total width and ECE", "kernel parameters and ECE"),
 }
+FROM_LOGITS = ("ece_em_15", "kdece", "cwce_15", "cwce_em_15")
 BESIDE = {
     "data": ("accuracy minus ECE", "ECE, digits and mnist5k", "ECE, two seeds of digits", "ECE among the"),
     "robustness": ("noise 0.5, all", "noise 0.5, 100 most accurate"),
@@ -107,8 +110,9 @@ class CalibrationStudy(Study):
         ),
     )
     left: ClassVar[str] = (
-        "Equal mass, classwise and kernel density errors, 200 and 500 bins, attacks and out-of-distribution "
-        "images are not tried: the tables keep histograms of confidence and no probabilities."
+        "No claim is decided on equal mass, classwise and kernel density errors, 200 and 500 bins, or "
+        "out-of-distribution images: those of a hundred cells with kept logits stand beside the claims. "
+        "Attacks are not tried."
     )
 
     seeds: int = knob(3, 1, 3, "trainings of each architecture that are averaged")
@@ -126,7 +130,8 @@ class CalibrationStudy(Study):
         for i, question in enumerate(questions.QUESTIONS):
             yield Progress(len(TITLES) + i, total, questions.QUESTIONS[question])
             answers[question] = asked(question, tables, held)
-        return judge(answers)
+        yield Progress(total - 1, total, "all measures of the cells with kept logits")
+        return judge(answers, by_logits(tables[DIGITS]))
 
     def some(self, m: Measured) -> Measured:
         """Its first architectures and seeds."""
@@ -154,8 +159,21 @@ def only(kept: Histograms, m: Measured) -> Histograms:
     return Histograms(kept.keys[use], kept.seeds[use], *pairs)
 
 
-def judge(answers: dict[str, dict[str, Answer]]) -> Results:
-    """What each claim is decided on, and the same of the other tables beside it."""
+def by_logits(table: Table) -> dict[str, claim.Measured]:
+    """What histograms cannot say, from the cells whose logits are kept; nothing where there are none."""
+    if not calibration_kept.has(table.folder):
+        return {}
+    kept = calibration_kept.read(table)
+    values = calibration_kept.everything(kept)
+    agree = calibration_logits.agreement(kept, values).numbers
+    outside = calibration_logits.robustness(kept, values).numbers
+    told = {f"Measures: {n}": agree[n] for n in (f"ece_15 and {m}, before" for m in FROM_LOGITS)}
+    told |= {f"Robustness: ECE and {n}": v for n, v in outside.items() if "before" in n}
+    return {f"{n}, cells with kept logits": v for n, v in told.items()}
+
+
+def judge(answers: dict[str, dict[str, Answer]], more: dict[str, claim.Measured]) -> Results:
+    """What each claim is decided on; beside it the same of the other tables, and more numbers."""
     found: dict[str, claim.Measured] = {}
     beside: dict[str, claim.Measured] = {}
     rows: list[tuple[str, Interval]] = []
@@ -171,7 +189,7 @@ def judge(answers: dict[str, dict[str, Answer]]) -> Results:
             else:
                 beside[f"{one.key.capitalize()}: the claim's number, {TITLES[table]}"] = number
             rows.append((f"{one.key}, {TITLES[table]}" if one.key != "data" else one.key, number))
-    return Results(found, beside, _picture(rows))
+    return Results(found, beside | more, _picture(rows))
 
 
 def deciding(answer: Answer) -> Interval:
