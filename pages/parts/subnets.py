@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from nascore.errors import AppError
+from nascore.measures import agreement
 from nascore.runs import subnets
 from nascore.runs.jobs import Document, Standing
 from nascore.runs.spec import RunSpec
@@ -25,6 +26,7 @@ from pages.parts import arch, errors, links, show, tables
 TAB = ":material/hub: Subnets"
 POLL_SECONDS = 1.0
 ROW = 38  # pixels
+LEAST = 10  # architectures of fewer no correlation is told
 SOURCES = ("Found", "Random", "Written")
 WAYS = {"inherited": "Inherited", "tuned": "Fine-tuned", "scratch": "From scratch"}
 NORMS = {"anew": "Set anew", "kept": "As they are", "batch": "Of each batch"}
@@ -203,7 +205,7 @@ def _rows(summary: Summary, spec: RunSpec) -> None:
     table = pd.DataFrame({"cell": drawn, "key": keys}).assign(**{w: wide[w].to_numpy() for w in ways})
     columns: dict[str, Any] = {
         "cell": st.column_config.ImageColumn("Cell", width=70),
-        "key": st.column_config.TextColumn("Key", width=90),
+        "key": st.column_config.TextColumn("Key", width=140),
         **{w: st.column_config.NumberColumn(w, format="%.2f %%") for w in ways},
     }
     show.over("Accuracy beside each other", READ, key="subnets-wide")
@@ -214,11 +216,30 @@ def _rows(summary: Summary, spec: RunSpec) -> None:
     )  # fmt: skip
     if picked := event["selection"]["rows"]:
         links.go(links.ARCHITECTURE, arch=keys[picked[0]], run=summary.run, space=summary.space)
-    st.markdown(
-        show.chip(protocol(found[-1])) + f" :small[:gray[{len(found):,} judgments are kept with the run.]]"
-    )
+    said = {str(r["way"]): protocol(r) for r in found}
+    st.markdown(" ".join(show.chip(f"{WAYS[w]}: {text}") for w, text in said.items()))
+    for line in orders(wide):
+        st.markdown(f":small[{show.plain(line, 240)}]")
+    st.markdown(f":small[:gray[{len(found):,} judgments are kept with the run.]]")
     with st.expander("Every judgment, with seconds and test accuracy", icon=":material/table_rows:"):
         _long(frame)
+
+
+def orders(wide: pd.DataFrame) -> list[str]:
+    """How alike each way orders architectures to training from scratch, of those that both have judged.
+
+    Args:
+        wide: a row an architecture, a column a way: accuracies; NaN where there is none.
+    """
+    out = []
+    trained = [w for w in wide.columns if w.startswith(WAYS["scratch"])]
+    for way in (w for w in wide.columns if trained and w not in trained):
+        both = wide[[way, trained[-1]]].dropna()
+        if len(both) >= LEAST and both.nunique().min() > 1:
+            found = agreement.kendall(both[way].to_numpy(), both[trained[-1]].to_numpy()).interval()
+            tau = words.interval(found.value, found.low, found.high)
+            out.append(f"{way}, against {trained[-1].lower()}: Kendall's tau {tau}, n = {len(both)}.")
+    return out
 
 
 def _drawings(archs: list[Arch], spec: RunSpec) -> list[str]:

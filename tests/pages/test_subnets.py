@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -15,6 +16,7 @@ from nascore.runs import subnets
 from nascore.runs.spec import open_spec
 from nascore.runs.subnets import Asked
 from nascore.space import describe, key
+from pages.parts import subnets as page
 from tests.pages.conftest import Open, said
 from tests.pages.test_runwatch import RUN, write_shared
 
@@ -102,3 +104,15 @@ def test_work_shows_how_far_it_is_and_can_be_stopped(visit: Open, kept: Path) ->
 def test_a_run_without_a_kept_network_has_no_such_tab(visit: Open, kept: Path) -> None:
     (kept.parent / "memo").rename(kept.parent / "gone")
     assert not any(b.key == "subnets_run" for b in visit("runs", run=RUN).button)
+
+
+def test_the_order_by_shared_weights_is_held_against_training() -> None:
+    ways = {"Inherited, norms as they are": range(12), "Inherited, norms set anew (4)": range(12, 0, -1)}
+    frame = pd.DataFrame({**{n: list(v) for n, v in ways.items()}, "From scratch, 3 epochs": range(12)})
+    same, turned = page.orders(frame.astype(float))
+    assert "Kendall's tau 1.00" in same
+    assert "against from scratch, 3 epochs" in same
+    assert "n = 12" in same
+    assert "1.00" in turned
+    assert turned != same
+    assert page.orders(frame.astype(float).head(9)) == [], "of so few no correlation is told"
