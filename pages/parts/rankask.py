@@ -276,7 +276,8 @@ def _evaluators(a: Asked) -> None:
         st.markdown(
             ":small[:gray[A name alone is a metric of this table. `val_accuracy@3` is its learning curve "
             "after 3 epochs, `ridge@200` a predictor that has learned from 200 architectures, `TABLE:METRIC` "
-            "another table's word on the same architectures. You can type any of them.]]"
+            "another table's word on the same architectures, `RUN:inherited` that of a run's supernet, where "
+            "its sub-networks were measured, `RUN:METRIC` that of a run's own trials. You can type any.]]"
         )
         st.button("Start again", icon=":material/restart_alt:", on_click=put, kwargs={"by": "", "pick": ""})
 

@@ -29,7 +29,7 @@ from nascore.measures.ranking import Ceiling, Trial
 from nascore.runs import launch
 from nascore.stats import Interval
 from nascore.view import words
-from pages.parts import benchdata, rankpredict, stores
+from pages.parts import benchdata, rankpredict, rankruns, stores
 
 WAYS = {**CURVES, "params": "min", "flops": "min", "ms": "min", "seconds": "min"}  # of runs' metrics
 FAILED = "failed"
@@ -79,8 +79,8 @@ def _stamp(mark: str) -> tuple[str, str]:
     kind, _, name = mark.partition(":")
     if kind == "table":
         folder, changed = benchdata.stamp(benchdata.opened(name))
-        return mark, f"{folder} {changed} {_others(name)}"
-    return mark, f"{launch.home()} {stores.owner().version(name)} {_others(name)}"
+        return mark, f"{folder} {changed} {_others(name)} {rankruns.stamp()}"
+    return mark, f"{launch.home()} {stores.owner().version(name)} {_others(name)} {rankruns.stamp()}"
 
 
 def _others(name: str) -> str:
@@ -161,6 +161,8 @@ def _scores(mark: str, version: str, name: str, truth: str) -> Scores:
         raise BadInput(f"{mark}: there are no architectures")
     if rankpredict.is_predictor(name):
         return rankpredict.scores(found, name, truth)
+    if name not in found.columns and rankruns.named(name):
+        return rankruns.scores(found, name)
     return judges.judge(found, name, found.column(truth), benchdata.opened)
 
 
@@ -298,11 +300,11 @@ def curves(mark: str) -> dict[str, int]:
 
 
 def options(mark: str, found: Court, truth: str) -> list[str]:
-    """Evaluators that can be offered: columns, few epochs, predictors, other tables."""
+    """Evaluators that can be offered: columns, few epochs, predictors, supernets, other tables."""
     out = [n for n, c in found.columns.items() if n != truth and (c.direction or judges.SIZE.fullmatch(n))]
     for metric, long in curves(mark).items():
         out += [f"{metric}@{e}" for e in (1, 2, 3, 5, 8, 12, 25, 50, 100) if e < long]
-    out += rankpredict.options(found)
+    out += rankpredict.options(found) + rankruns.options(found)
     for other in benchdata.every():
         if other.name != found.name and judges.alike(found.choices, other.choices):
             out += [f"{other.name}:{n}" for n, c in other.columns.items() if c.direction]

@@ -67,6 +67,13 @@ def write_run(home: Path, run: str = RUN, *, title: str = "first", end: str = "F
     return key(spec.space, archs[0])
 
 
+def written(n: int) -> list[str]:
+    """The keys of what `write_run` writes, in order."""
+    space = open_spec("quick").space
+    archs = tuples(np.unique(sample(space, 4 * n, np.random.default_rng(0)), axis=0))[:n]
+    return [key(space, a) for a in archs]
+
+
 def write_broken(home: Path) -> None:
     """A run whose spec cannot be read."""
     folder = home / "runs" / BROKEN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from nascore.benchmarks.table import open_table
 from nascore.measures.ranking import trial
 from tests.benchmarks.small import write_small
 from tests.evaluators import tables
-from tests.pages.conftest import RUN, Open, home, said, visit, write_run
+from tests.pages.conftest import BROKEN, RUN, Open, home, said, visit, write_run, written
 from tests.view.figures import spec
 
 __all__ = ["home", "visit"]
@@ -137,6 +138,31 @@ def test_a_run_judges_its_own_metrics(visit: Open, home: Path) -> None:
     assert frame.loc["params", "tau"] == -1  # error rises with params
     few = visit("ranking", source=f"run:{RUN}", truth="error", by="loss")
     assert "the score is -0.5 for all 12 architectures" in said(few)
+
+
+def test_a_supernet_and_another_run_judge_the_same_architectures(visit: Open, home: Path) -> None:
+    write_run(home, n=13)
+    write_run(home, BROKEN, title="second", n=13)
+    runs = home / "runs"
+    keys = written(13)
+    rows = [
+        {"key": k, "way": "inherited", "error": 0.5 - i / 100, "seconds": 2.0}
+        for i, k in enumerate(keys[:12])
+    ]
+    (runs / BROKEN / "subnets").mkdir()
+    (runs / BROKEN / "subnets" / "rows.json").write_text(json.dumps({"rows": rows}))
+    names = f"{BROKEN}:inherited,{BROKEN}:error,{BROKEN}:tuned"
+    at = visit("ranking", source=f"run:{RUN}", truth="error", by=names)
+    frame = at.dataframe[0].value.set_index("evaluator")
+    assert frame.loc[f"{BROKEN}:inherited", "tau"] == -1  # the supernet's errors fall where the truth's rise
+    assert frame.loc[f"{BROKEN}:inherited", "n"] == 12
+    assert frame.loc[f"{BROKEN}:error", "tau"] == 1
+    assert frame.loc[f"{BROKEN}:error", "n"] == 12  # its last one failed
+    assert "no sub-network of this run was measured tuned" in said(at)
+    plain = visit("ranking", source=f"run:{RUN}", truth="error", by="loss")
+    offered = next(m for m in plain.multiselect if m.label == "Evaluators").options
+    assert f"{BROKEN}:inherited" in offered
+    assert f"{BROKEN}:tuned" not in offered
 
 
 def test_resampling_gives_whiskers_of_its_own(visit: Open, small: Path) -> None:
