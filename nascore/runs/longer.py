@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from nascore.errors import AppError, BadInput, Busy
-from nascore.events import Note
+from nascore.events import LIVES, Note
 from nascore.problem import Memo
 from nascore.runs import launch
 from nascore.runs.journal import NAME, Journal, Reader, encode
@@ -24,7 +24,6 @@ from nascore.runs.spec import MAX_TITLE, RunSpec, from_document
 
 PHASES = ("search", "oneshot")  # under which a supernet's epochs are kept
 BEFORE = ("warm",)
-KEPT_LIVES = ("Queued", "Started")
 SAYS = (
     "Weights, alphas and optimizers go on where they were. Learning rate and temperature follow the schedule "
     "of the longer search from there: a rate that had fallen to zero rises again. The finished run stays."
@@ -100,7 +99,7 @@ def _fill(new: Path, old: Path, ending: Sequence[str], note: str) -> None:
     memo = Memo(new / "memo")
     for name in ending:
         memo.file(name).unlink(missing_ok=True)
-    told = [r for r in Reader(old / NAME).read() if _is_before(r)]
+    told = [_paused(r) for r in Reader(old / NAME).read() if _is_before(r)]
     (new / NAME).write_bytes(b"".join(map(encode, told)))
     journal = Journal(new)
     journal.append(Note(note))
@@ -110,4 +109,9 @@ def _fill(new: Path, old: Path, ending: Sequence[str], note: str) -> None:
 def _is_before(record: dict[str, Any]) -> bool:
     if record.get("kind") == "Step":
         return record.get("phase") in (*PHASES, *BEFORE)
-    return record.get("kind") in KEPT_LIVES
+    return record.get("kind") in LIVES
+
+
+def _paused(record: dict[str, Any]) -> dict[str, Any]:
+    """The end of the finished run is a pause of the longer one; what it has lived so far counts."""
+    return {**record, "kind": "Paused"} if record.get("kind") == "Finished" else record

@@ -18,6 +18,7 @@ from nascore.recipes.tunable import Tunable
 from nascore.runs import launch, longer
 from nascore.runs.journal import NAME, Journal, Reader, event_of
 from nascore.runs.spec import RunSpec
+from nascore.runs.state import Follow
 from nascore.space import restrict
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.strategies.darts import Darts
@@ -87,6 +88,7 @@ def test_one_epoch_and_one_more_are_two(home: Path, name: str) -> None:
     told = [event_of(r) for r in Reader(launch.folder(more) / NAME).read()]
     assert [(e.phase, e.index) for e in told if isinstance(e, Step)] == [(longer.phase(short), 0)]
     assert any(isinstance(e, Note) and short in e.text and "after 1 epoch " in e.text for e in told)
+    assert Follow(more).summary().seconds == pytest.approx(Follow(short).summary().seconds, abs=0.01)
     gone_on, at_once = searched(more), searched(whole)
     assert same(gone_on) == same(at_once)
     again = [e.index for e in gone_on if isinstance(e, Step) and e.phase == longer.phase(more)]
