@@ -15,6 +15,9 @@ RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(90, 2, N)
 
 
+COUNTS = np.array([[100 + i, 300 - i] for i in range(20)])  # with help, and alone
+
+
 def scores(own_noise: float) -> dict[str, Floats]:
     """(cells, starts) of a score as good as its noise is small, and of rivals of noise 3."""
     made = {"gradsign": TRUTH[:, None] + own_noise * RNG.normal(size=(N, 2))}
@@ -23,7 +26,7 @@ def scores(own_noise: float) -> dict[str, Floats]:
 
 def said(own: dict[str, Floats]) -> dict[str, Document]:
     study = Gradsign(resamples=40, draws=200)
-    results = study.judge(own, TRUTH, RNG.normal(size=N))
+    results = study.judge(own, TRUTH, RNG.normal(size=N), COUNTS)
     return {c.key: judged(c, results.found[c.key]) for c in study.claims}
 
 
@@ -31,6 +34,8 @@ def test_a_score_that_ranks_better_is_said_to() -> None:
     found = said(scores(0.5))
     assert all(found[r]["verdict"] == "reproduced" for r in RIVALS)
     assert found["search"]["verdict"] == "reproduced"
+    assert found["evolution"]["verdict"] == "reproduced"
+    assert found["evolution"]["measured"] == pytest.approx(181)
 
 
 def test_shuffled_scores_make_the_claims_fail() -> None:
@@ -58,8 +63,9 @@ def test_drawing_ten_for_each_evaluation_gains_what_a_simulation_says() -> None:
 
 
 def test_the_study_runs_at_toy_size() -> None:
-    found = run(Gradsign(cells=3, seeds=1, draws=50, resamples=20))
-    assert [c["key"] for c in found["claims"]] == [*RIVALS, "signs", "search"]
+    found = run(Gradsign(cells=3, seeds=1, draws=50, resamples=20, searches=2, most=60))
+    assert [c["key"] for c in found["claims"]] == [*RIVALS, "signs", "search", "evolution"]
+    assert found["claims"][-1]["n"] == 2
     assert found["claims"][0]["n"] == 3
     assert found["picture"]["kind"] == "whiskers"
     assert set(found["picture"]["names"]) == {"gradsign", "params", *RIVALS}
