@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
+PERHAPS = ("could not create a primitive", "could not create a memory", "could not execute a primitive")
 
 
 class Meter:
@@ -59,14 +60,18 @@ class Meter:
                     yield
                 self.most = found[0]
         except (RuntimeError, MemoryError) as error:
-            if not is_full(error):
+            if not (is_full(error) or may_be_full(error)):
                 raise
             traceback.clear_frames(error.__traceback__)  # they hold the tensors of the step
+            failed = error.with_traceback(None)
         else:
             self.seconds += time.perf_counter() - start
             self.steps += 1
             return
-        raise NoMemory(fitting(batch, self.attempt))
+        fits = largest(batch, self.attempt)
+        if not fits and not is_full(failed):
+            raise failed
+        raise NoMemory(fitting(len(batch.index), fits))
 
     def told(self) -> dict[str, float]:
         """`step_ms`, and `peak_mib` on CUDA or `backward_mib` elsewhere; nothing without a step."""
@@ -132,16 +137,20 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(s in str(error).lower() for s in FULL)
 
 
-def fitting(batch: Batch, attempt: Callable[[Batch], object]) -> str:
-    """One sentence for a step that needed too much memory: which batch would fit, as tried."""
-    size = len(batch.index)
-    if fits := largest(batch, attempt):
+def may_be_full(error: BaseException) -> bool:
+    """Whether it is how oneDNN says that it got no memory; it says so of other things too."""
+    return isinstance(error, RuntimeError) and any(s in str(error) for s in PERHAPS)
+
+
+def fitting(size: int, fits: int) -> str:
+    """One sentence for a step on `size` examples that needed too much memory, where `fits` would do."""
+    if fits:
         return f"out of memory with a batch of {size}; {fits} would fit: set recipe.batch to {fits}"
     return f"out of memory with a batch of {size}, and with 1 too; choose a smaller space or fewer channels"
 
 
 def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:
-    """The largest of a half, a quarter, ... of a batch that can be worked on; 0 where none can."""
+    """The largest of a half, a quarter, ... of a batch that can be worked on, as tried; 0 where none can."""
     size = len(batch.index) // 2
     while size:
         if torch.cuda.is_available():
@@ -149,7 +158,7 @@ def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:
         try:
             attempt(part(batch, size))
         except (RuntimeError, MemoryError) as error:
-            if not is_full(error):
+            if not (is_full(error) or may_be_full(error)):
                 raise
             traceback.clear_frames(error.__traceback__)
         else:

@@ -117,6 +117,21 @@ def test_where_not_even_one_fits_that_is_said() -> None:
         list(oneshot(p, Trainer(p, net, 1), Gating(p.space), 1))
 
 
+def test_what_only_may_be_memory_is_told_as_memory_where_less_of_it_works() -> None:
+    batch = next(iter(problem().batches("train", "one")))
+    vague = RuntimeError("could not create a primitive")
+
+    def refuse(_: Any) -> None:
+        raise vague
+
+    meter = Meter("cpu", [], lambda b: None)
+    with pytest.raises(NoMemory, match="batch of 16; 8 would fit"), meter.step(batch):
+        raise vague
+    meter = Meter("cpu", [], refuse)
+    with pytest.raises(RuntimeError, match="primitive"), meter.step(batch):
+        raise vague
+
+
 def test_other_errors_stay_what_they_are() -> None:
     meter = Meter("cpu", [], lambda b: None)
     batch = next(iter(problem().batches("train", "one")))
