@@ -5,14 +5,24 @@ from __future__ import annotations
 import streamlit as st
 
 from nascore.benchmarks.table import Table
-from pages.parts import benchdata, calibask, calibdata, calibfile, calibone, calibquestions, calibrank, show
+from pages.parts import (
+    benchdata,
+    calibask,
+    calibdata,
+    calibfile,
+    calibquestions,
+    calibrank,
+    calibrun,
+    calibtable,
+    show,
+)
 from pages.parts.calibask import Asked
 from pages.parts.setup import page_setup
 
 HOW = (
     "A network gives each answer a confidence. It is calibrated when it is right as often as it says. Choose "
-    "a network of a table, or upload predictions of your own. Noise floors say what chance alone gives. "
-    "Everything you choose stands in the address, but for uploaded files."
+    "a network of a table or of a run, or upload predictions of your own. Noise floors say what chance alone "
+    "gives. Everything you choose stands in the address, but for uploaded files."
 )
 
 
@@ -22,6 +32,8 @@ def body(a: Asked, found: list[Table]) -> None:
         calibquestions.words()
     elif a.source == calibdata.FILE:
         calibfile.view(a)
+    elif a.source == calibdata.RUN:
+        calibrun.view(a)
     else:
         table = benchdata.opened(a.source)
         m = calibdata.measured(table)
@@ -31,7 +43,7 @@ def body(a: Asked, found: list[Table]) -> None:
             case "questions":
                 calibquestions.view(table, found)
             case _:
-                calibone.of_table(a, table, m)
+                calibtable.of_table(a, table, m)
 
 
 page_setup("Calibration")

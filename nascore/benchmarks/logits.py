@@ -112,7 +112,8 @@ def said(problem: Problem, net: Any) -> dict[str, NDArray[np.float32]]:
 
     net.eval()
     images = {s: problem.task.whole(s, problem.device).x for s in SPLITS}  # type: ignore[arg-type] -- splits
-    images |= outside(images["test"])  # type: ignore[arg-type] -- images, one tensor
+    if images["test"].dim() == 4:  # type: ignore[union-attr] -- one tensor; of texts there is no outside
+        images |= outside(images["test"])  # type: ignore[arg-type]
     with torch.no_grad():
         return {
             n: torch.cat([net(piece) for piece in x.split(AT_ONCE)], 1).float().cpu().numpy()  # type: ignore[union-attr]

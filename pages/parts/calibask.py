@@ -12,12 +12,12 @@ import streamlit as st
 from nascore.benchmarks.table import Table
 from nascore.measures.calibration_scaling import METHODS
 from nascore.measures.calibration_table import Measured
-from pages.parts import benchdata, calibdata, show
-from pages.parts.calibdata import FILE
+from pages.parts import benchdata, calibdata, show, stores
+from pages.parts.calibdata import FILE, RUN
 
 VIEWS = {"network": "One network", "all": "All networks", "questions": "Seven questions", "words": "Measures"}
 KEPT_BINS = (1, 2, 4, 5, 10, 20, 25, 50, 100)  # what divides the 100 bins that tables keep
-OF_A_NETWORK = ("arch", "seed")
+OF_A_NETWORK = ("arch", "seed", "run")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Asked:
     """What the address asks for.
 
     Attributes:
-        source: a table's name, or `file`.
+        source: a table's name, `run` or `file`.
         view: one of `VIEWS`.
         scaled: whether the state after scaling is shown too.
     """
@@ -72,23 +72,31 @@ def number(name: str, usual: int, low: int, high: int) -> int:
 
 def asked(found: list[Table]) -> Asked:
     """What the address says; nonsense is as good as nothing."""
-    names = [*(t.name for t in found), FILE]
+    names = sources(found)
     query = st.query_params
     source = query.get("source", "")
-    source = source if source in names else names[0]
+    source = source if source in names else next(iter(names))
     view = query.get("view", "")
     view = view if view in views(source) else "network"
     return Asked(source, view, query.get("scaled", "") != "no")
 
 
+def sources(found: list[Table]) -> dict[str, str]:
+    """Where networks may come from, with titles: tables, runs if there are any, and files."""
+    tables = {t.name: benchdata.title(t) for t in found}
+    runs = {RUN: "A network of a run"} if len(stores.runs()) else {}
+    first = tables or {FILE: ""}  # files come first where there is no table
+    return first | runs | {FILE: "A file of yours"}
+
+
 def views(source: str) -> list[str]:
-    """What there is to see of a source; a file is one network."""
-    return ["network", "words"] if source == FILE else list(VIEWS)
+    """What there is to see of a source; of a file and of a run it is one network."""
+    return ["network", "words"] if source in (FILE, RUN) else list(VIEWS)
 
 
 def choose(a: Asked, found: list[Table]) -> None:
     """Where networks come from, and what is shown of them."""
-    titles = {t.name: benchdata.title(t) for t in found} | {FILE: "A file of yours"}
+    titles = sources(found)
     key = follow("calib_source", a.source)
 
     def take() -> None:

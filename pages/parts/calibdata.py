@@ -28,7 +28,7 @@ from nascore.measures.calibration_report import fitted, report
 from nascore.measures.calibration_table import Histograms, Measured
 from pages.parts import benchdata
 
-FILE = "file"
+FILE, RUN = "file", "run"
 FLOOR_DRAWS = 200
 
 

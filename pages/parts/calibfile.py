@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def view(a: Asked) -> None:
             )
             st.markdown(f":small[:gray[{FORMAT}]]")
             return
-        _measured(a, test, validation, outside)
+        judged(a, test, validation, {"outside": outside} if outside else {})
     except AppError as error:
         errors.refused(error)
         st.markdown(f":small[:gray[{FORMAT}]]")
@@ -68,7 +69,18 @@ def _uploaders() -> tuple[Any, Any, Any]:
     return out[0], out[1], out[2]
 
 
-def _measured(a: Asked, test: Upload, validation: Upload | None, outside: Upload | None) -> None:
+def judged(
+    a: Asked, test: Upload, validation: Upload | None, outsides: Mapping[str, Upload], *, where: str = ""
+) -> None:
+    """Everything that predictions say.
+
+    Args:
+        a: what the address asks for.
+        test: what is judged.
+        validation: what scaling is fitted on.
+        outsides: kinds of images from outside; one is chosen where there are more.
+        where: how the network came about.
+    """
     p = test.held
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="calib-controls"):
         bins, mass, of = _bins(p.n), _mass(), _whose(p.classes)
@@ -76,6 +88,7 @@ def _measured(a: Asked, test: Upload, validation: Upload | None, outside: Upload
         if validation:
             method = calibask.method()
             calibask.scaled(a, "Show scaling")
+        outside = _kind(outsides)
     if mass and bins > p.n:
         st.warning(f"{bins} bins of equal mass need {bins} rows; there are {p.n:,}. {p.n:,} bins are drawn.")
         bins = p.n
@@ -92,7 +105,8 @@ def _measured(a: Asked, test: Upload, validation: Upload | None, outside: Upload
     left, right = st.columns([1.2, 1], gap="medium")
     with left:
         calibone.diagram(before, after, "the predicted class" if of is None else f"class {of}")
-        st.markdown(show.chip(f"{p.name} · {p.n:,} samples · {p.classes} classes"))
+        said = f"{p.name} · {p.n:,} samples · " + (where or f"{p.classes} classes")
+        st.markdown(show.chip(said))
         _table(before, after)
     with right:
         show.over("Measures", calibone.HOW_MEASURES)
@@ -118,6 +132,18 @@ def _outside(told: dict[str, float], scaled: bool) -> None:
     }
     shown = frame if scaled else frame.drop(columns=["after"])
     st.dataframe(shown, key="calib-aurocs", column_config=columns, hide_index=True)
+
+
+def _kind(outsides: Mapping[str, Upload]) -> Upload | None:
+    """Which images from outside."""
+    if len(outsides) < 2:
+        return next(iter(outsides.values()), None)
+    given = st.query_params.get("ood", "")
+    key = calibask.follow("calib_kind", given if given in outsides else next(iter(outsides)))
+    st.segmented_control(
+        "Outside", list(outsides), key=key, required=True, **calibask.taking("ood", key, next(iter(outsides)))
+    )
+    return outsides[str(st.session_state[key])]
 
 
 def _bins(n: int) -> int:

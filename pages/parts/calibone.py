@@ -35,19 +35,18 @@ HOW_SWEEP = (
 )
 
 
-def of_table(a: Asked, found: Table, m: Measured) -> None:
-    """The network of a table that the address names."""
-    row, place, seed = calibask.network(found, m)
+def from_histogram(a: Asked, found: Table, m: Measured, row: int, at: tuple[int, int]) -> None:
+    """What the table's own histogram of a training says."""
+    place, s = at
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="calib-controls"):
-        calibask.choose_network(m, seed)
         bins = calibask.kept_bins()
         calibask.scaled(a)
-    held, s = calibdata.histograms(found), m.seeds.index(seed)
+    seed, held = m.seeds[s], calibdata.histograms(found)
     training = held.at(str(m.keys[place]), seed)
     if training is None:
         show.empty("equalizer", f"Seed {seed} of this architecture has no histogram.", "Choose another seed.")
         return
-    _who(found, m, row, (place, s), a.scaled)
+    who(found, m, row, at, a.scaled)
     before, after = (_merged(held, training, scaled, bins) for scaled in (False, True))
     under = calibdata.floors(benchdata.stamp(found), training)
     values = {n: float(v[place, s]) for n, v in m.values.items()}
@@ -61,13 +60,13 @@ def of_table(a: Asked, found: Table, m: Measured) -> None:
         sweep(values, under, DIVISORS, bins, a.scaled)
 
 
-def _who(found: Table, m: Measured, row: int, at: tuple[int, int], scaled: bool) -> None:
+def who(found: Table, m: Measured, row: int, at: tuple[int, int], scaled: bool, lead: str = "") -> None:
     """One line: which network, how accurate, how sure, what temperature."""
     value = {n: float(m.values[n][at]) for n in ("accuracy", "confidence", "post_confidence", "temperature")}
     gap = value["confidence"] - value["accuracy"]
     side = "overconfident" if gap > 0 else "underconfident"
     line = (
-        f"Accuracy **{words.percent(100 * value['accuracy'])}**, mean confidence "
+        f"{lead}{'a' if lead else 'A'}ccuracy **{words.percent(100 * value['accuracy'])}**, mean confidence "
         f"**{words.percent(100 * value['confidence'])}**: {side} by {abs(100 * gap):.2f} points."
     )
     if scaled:
