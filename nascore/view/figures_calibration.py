@@ -77,31 +77,10 @@ def reliability(
     full = found.count > 0
     low, high = found.low[full], found.high[full]
     middle, wide = (low + high) / 2, np.maximum(high - low, THIN) * 0.94
-    right, said = found.accuracy[full], found.confidence[full]
-    tips = _bin_tips(found)
-    over = said > right
-    gap = {
-        "color": np.where(over, alpha(t.series[1], 0.28), alpha(t.accent, 0.3)).tolist(),
-        "line": {"color": t.series[1], "width": 1},
-    }
-    bars: dict[str, Any] = {"x": middle, "width": wide, "hovertext": tips, "hovertemplate": TIP}
-    solid = {"color": alpha(t.accent, 0.8), "line": {"width": 0}}
-    least = np.minimum(right, said)
-    fig.add_bar(**bars, y=least, name="accuracy", marker=solid)
-    fig.add_bar(**bars, base=least, y=np.abs(said - right), name="gap to confidence", marker=gap)
+    bars: dict[str, Any] = {"x": middle, "width": wide, "hovertext": _bin_tips(found), "hovertemplate": TIP}
+    _gaps(fig, found.accuracy[full], found.confidence[full], bars, t)
     if scaled is not None:
-        there = scaled.count > 0
-        look = {"color": t.series[2], "width": 2}
-        fig.add_scatter(
-            x=scaled.confidence[there],
-            y=scaled.accuracy[there],
-            mode="lines+markers",
-            name="after scaling",
-            line=look,
-            marker={"size": 7, "color": t.series[2]},
-            hovertext=_bin_tips(scaled),
-            hovertemplate=TIP,
-        )
+        _scaled(fig, scaled, t)
     fig.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -110,7 +89,39 @@ def reliability(
         name="perfect",
         hoverinfo="skip",
     )
-    counts = found.count[full]
+    _counts(fig, found.count[full], bars, t)
+    return fig
+
+
+def _gaps(fig: go.Figure, right: Floats, said: Floats, bars: dict[str, Any], t: Tokens) -> None:
+    """Accuracy, and the part between it and the mean confidence."""
+    gap = {
+        "color": np.where(said > right, alpha(t.series[1], 0.28), alpha(t.accent, 0.3)).tolist(),
+        "line": {"color": t.series[1], "width": 1},
+    }
+    solid = {"color": alpha(t.accent, 0.8), "line": {"width": 0}}
+    least = np.minimum(right, said)
+    fig.add_bar(**bars, y=least, name="accuracy", marker=solid)
+    fig.add_bar(**bars, base=least, y=np.abs(said - right), name="gap to confidence", marker=gap)
+
+
+def _scaled(fig: go.Figure, scaled: Bins, t: Tokens) -> None:
+    """The bins after scaling as a line."""
+    there = scaled.count > 0
+    fig.add_scatter(
+        x=scaled.confidence[there],
+        y=scaled.accuracy[there],
+        mode="lines+markers",
+        name="after scaling",
+        line={"color": t.series[2], "width": 2},
+        marker={"size": 7, "color": t.series[2]},
+        hovertext=_bin_tips(scaled),
+        hovertemplate=TIP,
+    )
+
+
+def _counts(fig: go.Figure, counts: Any, bars: dict[str, Any], t: Tokens) -> None:
+    """How many predictions each bin holds, below, on a log axis."""
     gray = {"color": alpha(t.muted, 0.55), "line": {"width": 0}}
     fig.add_bar(**bars, y=counts - 0.5, base=0.5, yaxis="y2", marker=gray, showlegend=False)
     top = max(int(counts.max(initial=1)), 2)
@@ -123,7 +134,6 @@ def reliability(
             "ticktext": [f"{v:,}" for v in ticks],
         }
     )
-    return fig
 
 
 def _bin_tips(found: Bins) -> list[str]:
