@@ -9,6 +9,7 @@ weights and alphas not counted. This is what grows with the batch; buffers withi
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -153,6 +154,7 @@ def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:
     """The largest of a half, a quarter, ... of a batch that can be worked on, as tried; 0 where none can."""
     size = len(batch.index) // 2
     while size:
+        gc.collect()  # what the failed step left in cycles
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         try:

@@ -36,6 +36,7 @@ TITLES = {
     "sharpness": "Sharpness (rise of the loss)",
     "alpha_eigenvalue": "Largest eigenvalue of the alphas' Hessian",
     "step_ms": "Time of a training step (ms)",
+    "epoch_seconds": "Time of an epoch (s)",
     "backward_mib": "Memory held for the backward pass (MiB)",
     "peak_mib": "Peak memory of a training step (MiB)",
     "watched_loss": "Supernet's validation loss",
