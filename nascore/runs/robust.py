@@ -82,7 +82,7 @@ class Trained(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """With `space` and `recipe`."""
+        """With `space` and `recipe`, and `task` where it is not the usual one."""
         ...
 
     @property
@@ -109,9 +109,10 @@ def can_train(table: Trained) -> bool:
 
 
 def of_table(table: Trained, arch: Arch, seed: int = 0) -> Asked:
-    """A network of a table that `can_train`, trained as the table's own."""
+    """A network of a table that `can_train`, trained as the table's own, on as many images."""
     space, recipe = from_json("space", table.about["space"]), table.about["recipe"]
-    return ask(space, arch, data_of(table), recipe=recipe, seed=seed, table=table.name)
+    task = table.about.get("task") or data_of(table)
+    return ask(space, arch, task, recipe=recipe, seed=seed, table=table.name)
 
 
 def result(asked: Asked) -> Document | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nascore.benchmarks.table import Table
 from nascore.codec import from_json
 from nascore.errors import NotSupported
 from nascore.runs import jobs, predictions
@@ -36,6 +37,14 @@ def test_a_network_is_trained_as_its_run_did_it(spec: RunSpec) -> None:
     assert asked.folder != predictions.of_run(replace(spec, seed=5), ARCH).folder
     twin = spec.space.canonical(ARCH)
     assert predictions.of_run(spec, ARCH).folder == predictions.of_run(spec, twin).folder
+
+
+def test_a_tables_network_is_trained_on_as_many_images(spec: RunSpec) -> None:
+    tables = Path(__file__).parents[2] / "data" / "tables"
+    table = Table(tables / "nasbench_mnist5k")
+    task = predictions.of_table(table, ARCH, 1).problem().task
+    assert (task.data, task.size("train")) == ("mnist5k", 2000)
+    assert predictions.of_table(Table(tables / "nasbench_digits"), ARCH).problem().task.size("train") == 1000
 
 
 def test_predictions_are_kept_and_found_again(spec: RunSpec) -> None:
