@@ -10,6 +10,7 @@ import streamlit as st
 from nascore.measures import checklist
 from pages.parts import (
     benchdata,
+    beside,
     compareask,
     comparecalc,
     comparedata,
@@ -96,7 +97,8 @@ else:
         compareask.choose_runs(frame, ids)
         compareask.choose_more(frame, ids, rest)
         compareask.rename(methods)
-    compareask.absent(missing, ids, runs)
+        beside.ask(methods, [*ids, *missing])
+    compareask.absent(beside.waiting(missing), ids, runs)
     asked = compareask.asked(methods) if methods else None
     if asked is None:
         show.empty(

@@ -15,6 +15,7 @@ from pages.parts import (
     runtable,
     runview,
     runwatch,
+    selection,
     show,
     stores,
     subnets,
@@ -97,6 +98,7 @@ def live_part(run_id: str, was_live: bool) -> None:
     if kept and spec is not None:
         with tabs[-5]:
             subnets.tab(summary, spec)
+            selection.part(summary, spec)
     with tabs[-4]:
         runview.tried_tab(summary, frame, spec, t)
     with tabs[-3]:

@@ -13,7 +13,7 @@ from nascore.measures.checklist import Answer, Entry, Fact, checklist
 from nascore.measures.significance import FEWEST, Trial
 from nascore.stats import Interval
 from nascore.view import words
-from pages.parts import compareask, comparecalc, comparedata, compareview, show, tables
+from pages.parts import beside, compareask, comparecalc, comparedata, compareview, show, tables
 from pages.parts.comparecalc import Asked
 
 ANSWERS: dict[Answer, tuple[str, str, str]] = {
@@ -52,6 +52,7 @@ def methods(a: Asked, found: Sequence[dict[str, float]], means: Sequence[Interva
                 "tried": round(sum(s.evaluations for s in summaries) / len(summaries)),
                 "seconds": words.duration(sum(s.seconds for s in summaries) / len(summaries)),
                 "clock": _simulated(m),
+                **beside.cells(m),
             }
         )
     frame = pd.DataFrame(rows)
@@ -73,8 +74,20 @@ def methods(a: Asked, found: Sequence[dict[str, float]], means: Sequence[Interva
         "tried": st.column_config.NumberColumn("Tried", width=90),
         "seconds": st.column_config.TextColumn("Active time", width=95),
         "clock": st.column_config.TextColumn("Simulated time", width=115),
+        "sharing": st.column_config.TextColumn(
+            "Sharing", help="How the options of a choice share weights in the one large network.", width=90
+        ),
+        "step": st.column_config.TextColumn(
+            "A step", help="One step of training the shared network, the mean over epochs.", width=85
+        ),
+        "memory": st.column_config.TextColumn(
+            "Memory",
+            help="What autograd keeps for the backward pass at its fullest; on a GPU the allocator's peak.",
+            width=90,
+        ),
     }
-    unused = ([] if any(r["clock"] for r in rows) else ["clock"]) + ([] if known else ["regret", "best"])
+    maybe = ("clock", "sharing", "step", "memory")
+    unused = [n for n in maybe if not any(r[n] for r in rows)] + ([] if known else ["regret", "best"])
     show.over("Methods", "Seeds of one method differ in nothing else. Means are over its seeds.")
     st.dataframe(
         frame.drop(columns=unused),
