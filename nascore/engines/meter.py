@@ -147,7 +147,9 @@ def fitting(size: int, fits: int) -> str:
     """One sentence for a step on `size` examples that needed too much memory, where `fits` would do."""
     if fits:
         return f"out of memory with a batch of {size}; {fits} would fit: set recipe.batch to {fits}"
-    return f"out of memory with a batch of {size}, and with 1 too; choose a smaller space or fewer channels"
+    return (
+        f"out of memory with a batch of {size}, and no smaller one fits now; lower recipe.batch or channels"
+    )
 
 
 def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:

@@ -113,7 +113,7 @@ def test_out_of_memory_is_told_with_the_batch_that_fits(engine: str) -> None:
 def test_where_not_even_one_fits_that_is_said() -> None:
     p = problem(16)
     net: Any = greedy(p.supernet("separate"), 0, [])
-    with pytest.raises(NoMemory, match="and with 1 too; choose a smaller space"):
+    with pytest.raises(NoMemory, match="batch of 16, and no smaller one fits now; lower"):
         list(oneshot(p, Trainer(p, net, 1), Gating(p.space), 1))
 
 
