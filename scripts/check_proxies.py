@@ -1,11 +1,17 @@
-"""Do our scores rank NAS-Bench-201 as others do? Spearman with CIFAR-10 accuracies beside published figures.
+"""Do our scores rank NAS-Bench-201's cells as published ones do?
 
-CIFAR-10's images are not here. Scores that look at data are given 16x16 images made of the handwritten digits
-that ship with scikit-learn (twice as large, three equal channels, batch of 16), the others only that shape;
-published figures are of CIFAR-10 at 32x32. So only the first kind of rows is a check of the scores, and the
-second says how much the ranking depends on the data. Random cells; a few seconds a cell for all of them.
-Prints and keeps JSON. `python scripts/check_proxies.py TABLE.parquet [--cells 300] [--out FILE]`, the table
-with the columns arch_str, dataset and val_acc_200_single.
+The cells are those whose scores NAS-Bench-Suite-Zero published for CIFAR-10 (batch of 32, the official
+skeleton), so ours and theirs are compared cell by cell on the same cells, the truth being the benchmark's
+validation accuracy. zero-cost-nas published Spearman's rho on all 15,625 cells; those figures stand beside.
+
+Three ways: `published` starts networks as PyTorch does and shows them CIFAR-10, as both libraries did;
+`start` takes this program's first weights (He et al.) instead; `digits` shows scikit-learn's digits at 32x32.
+What differs between them is due to that alone. CIFAR-10 is not in this project: `--images` is a folder with a
+folder of pictures for each class, without which only `digits` can be done. One CPU second a cell and way,
+two more with GraSP. Scores are kept in `--keep` and a later call goes on with them.
+
+`python scripts/check_proxies.py nb201_topology.parquet zc_nasbench201.parquet [--images FOLDER]`: the first
+with arch_str, dataset and val_acc_200_single, the second with dataset, arch_str and a column a score.
 """
 
 from __future__ import annotations
@@ -13,7 +19,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,109 +30,209 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import torch
+from PIL import Image
 
 from nascore.chunk import fresh
 from nascore.evaluators.zero_cost import ZeroCost
-from nascore.measures.agreement import agreements
+from nascore.measures.agreement import Measured, agreements, difference
 from nascore.problem import Problem
 from nascore.proxies import PROXIES
+from nascore.proxies.fisher import Fisher
 from nascore.proxies.look import scores
 from nascore.recipes.sgd_cosine import SgdCosine
-from nascore.space import parse
+from nascore.space import parse, tuples
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.task import Batch, Shape
 from nascore.tasks.images import Digits
 
-NEAR = 0.05
-PUBLISHED = {  # Spearman with CIFAR-10 accuracy; of zero-cost-nas on all cells, or of NAS-Bench-Suite-Zero
-    "params": (0.738, "725 cells of NAS-Bench-Suite-Zero"),
-    "flops": (0.711, "725 cells of NAS-Bench-Suite-Zero"),
-    "synflow": (0.737, "15,625 cells of zero-cost-nas"),
-    "grad_norm": (0.594, "15,625 cells of zero-cost-nas"),
-    "snip": (0.596, "15,625 cells of zero-cost-nas"),
-    "grasp": (0.514, "15,625 cells of zero-cost-nas"),
-    "fisher": (0.360, "15,625 cells of zero-cost-nas"),
-    "jacob_cov": (0.731, "15,625 cells of zero-cost-nas"),
-    "naswot": (0.787, "725 cells of NAS-Bench-Suite-Zero"),
+NEAR, BATCH, SIDE = 0.05, 32, 32
+ALL, SOME = "15,625 cells of zero-cost-nas", "725 cells of NAS-Bench-Suite-Zero"
+PUBLISHED = {  # Spearman's rho with CIFAR-10 accuracy
+    "params": (0.738, SOME),
+    "flops": (0.711, SOME),
+    "flops_wide": (0.711, SOME),
+    "synflow": (0.737, ALL),
+    "grad_norm": (0.594, ALL),
+    "snip": (0.596, ALL),
+    "grasp": (0.514, ALL),
+    "fisher": (0.360, ALL),
+    "fisher_weights": (0.360, ALL),
+    "jacob_cov": (0.731, ALL),
+    "naswot": (0.787, SOME),
 }
-NO_DATA = ("params", "flops", "l2_norm", "synflow")
-NAMES = (*NO_DATA, "plain", "grad_norm", "snip", "grasp", "fisher", "jacob_cov", "naswot")
-FED = "digits, 16x16, three equal channels, batch of 16"
+THEIRS = {"flops_wide": "flops", "fisher_weights": "fisher", "jacob_cov": "jacov", "naswot": "nwot"}
+LOOKED = ("l2_norm", "plain", "grad_norm", "snip", "fisher", "synflow", "jacob_cov", "naswot")
+MADE = {**{n: PROXIES[n]() for n in (*LOOKED, "grasp")}, "fisher_weights": Fisher(per="weight")}
+COUNTED = ("params", "flops", "flops_wide")  # on all cells that have published scores
+ACTIVATIONS = 5 * (16 * 32 * 32 + 32 * 16 * 16 + 64 * 8 * 8)  # of one edge, in all 15 cells
+MEAN, SPREAD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)  # of CIFAR-10's three colors
+WORST = -1e8  # what NAS-Bench-Suite-Zero writes where a score is not a number
+NOTES = {
+    "flops_wide": "multiply-adds and what the other table counts too: 3 operations an activation for ReLU "
+    "and batch norm after each convolution, 9 an activation for pooling",
+    "fisher_weights": "each channel once for each of its weights, as in both libraries",
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How networks start and what they see."""
+
+    start: str
+    images: str
+
+
+WAYS = {
+    "published": Way("PyTorch's", "CIFAR-10"),
+    "start": Way("this program's", "CIFAR-10"),
+    "digits": Way("PyTorch's", "digits"),
+}
 
 
 class Colored(Digits):
-    """Its loss and the shape of small colored images."""
+    """Its loss and the shape of CIFAR-10's images."""
 
     @property
     def shape(self) -> Shape:
-        """16x16 in three colors."""
-        return Shape((("image", (3, 16, 16)),), (("class", 10),))
+        """32x32 in three colors."""
+        return Shape((("image", (3, SIDE, SIDE)),), (("class", 10),))
 
 
-def images(task: Digits, n: int = 16) -> Batch:
-    """The first digits, enlarged."""
+def pictures(folder: Path) -> Batch:
+    """The first pictures of each class in turn, each color with CIFAR-10's mean and spread taken out."""
+    kinds = sorted(f for f in folder.iterdir() if f.is_dir())
+    ranks = zip(*(sorted(k.iterdir())[:BATCH] for k in kinds), strict=True)
+    files = [(file, y) for rank in ranks for y, file in enumerate(rank)][:BATCH]
+    x = np.stack([np.asarray(Image.open(f).convert("RGB"), np.float32) / 255 for f, _ in files])
+    x = ((x - np.array(MEAN)) / np.array(SPREAD)).astype(np.float32)
+    y = torch.tensor([y for _, y in files])
+    return Batch(torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), y, torch.arange(len(files)))
+
+
+def enlarged(task: Digits) -> Batch:
+    """The first digits, four times as large, in three equal colors."""
     whole: Any = task.whole("train")
-    x = torch.nn.functional.interpolate(whole.x[:n], scale_factor=2, mode="bilinear")
-    return Batch(x.repeat(1, 3, 1, 1), whole.y[:n], whole.index[:n])
+    x = torch.nn.functional.interpolate(whole.x[:BATCH], size=SIDE, mode="bilinear")
+    return Batch(x.repeat(1, 3, 1, 1), whole.y[:BATCH], whole.index[:BATCH])
 
 
-def cells(file: Path, n: int) -> tuple[list[str], np.ndarray]:
-    """Random cells and their validation accuracies on CIFAR-10."""
-    frame = pq.read_table(file, columns=["arch_str", "dataset", "val_acc_200_single"]).to_pandas()
-    frame = frame[(frame["dataset"] == "cifar10") & frame["val_acc_200_single"].notna()]
-    some = frame.sample(min(n, len(frame)), random_state=0)
-    return some["arch_str"].tolist(), some["val_acc_200_single"].to_numpy(np.float64)
+def cells(truth: Path, theirs: Path) -> pd.DataFrame:
+    """Cells that have published scores, in a random order, with the benchmark's validation accuracy."""
+    known = pq.read_table(truth, columns=["arch_str", "dataset", "val_acc_200_single"]).to_pandas()
+    told = pq.read_table(theirs).to_pandas()
+    told = told[(told["dataset"] == "cifar10") & told["snip"].notna()].drop_duplicates("arch_str")
+    both = told.merge(known[known["dataset"] == "cifar10"].drop(columns="dataset"), on="arch_str")
+    return both.sort_values("arch_str").sample(frac=1, random_state=0, ignore_index=True)
 
 
-def row(name: str, values: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """One proxy's rank correlation with its interval, and the published one."""
-    known = np.isfinite(values)
-    found = agreements(values[known], truth[known], ("spearman",))["spearman"].interval()
-    out: dict[str, Any] = {
-        "proxy": name,
-        "spearman": round(found.value, 3),
-        "low": round(found.low, 3),
-        "high": round(found.high, 3),
-        "n": int(known.sum()),
-        "needs_data": name not in NO_DATA,
+def network(problem: Problem, text: str, start: str) -> Any:
+    """The cell's network; PyTorch's own first weights have a seed for each cell."""
+    net: Any = fresh(problem, parse(problem.space, text))
+    if start == "PyTorch's":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(zlib.crc32(text.encode()))
+            for layer in net.modules():
+                if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+                    layer.reset_parameters()
+    return net
+
+
+def scored(problem: Problem, texts: Sequence[str], way: Way, batch: Batch, kept: Path, grasp: int) -> Any:
+    """(cells, looked at) scores; those of the file `kept` are not made again."""
+    lines = kept.read_text().splitlines() if kept.is_file() else []
+    known: dict[str, dict[str, float]] = {}
+    for line in map(json.loads, lines):
+        known.setdefault(line.pop("arch_str"), {}).update(line)
+    for i, text in enumerate(texts):
+        asked = {
+            n: p for n, p in MADE.items() if n not in known.get(text, {}) and (n != "grasp" or i < grasp)
+        }
+        if asked:
+            found = scores(asked, [network(problem, text, way.start)], batch, problem)
+            row = {n: float(v[0]) for n, v in found.items()}
+            known.setdefault(text, {}).update(row)
+            with kept.open("a") as file:
+                file.write(json.dumps({"arch_str": text, **row}) + "\n")
+    return np.array([[known[t].get(n, np.nan) for n in MADE] for t in texts])
+
+
+def counted(problem: Problem, texts: Sequence[str]) -> Any:
+    """(cells, 3) params, multiply-adds, and operations as the other table counts them."""
+    costs = problem.costs(tuples([parse(problem.space, t) for t in texts]))
+    wide = np.array([3 * t.count("nor_conv") + 9 * t.count("avg_pool") for t in texts])
+    return np.stack([costs["params"], costs["flops"], costs["flops"] + ACTIVATIONS * wide], 1)
+
+
+def told(found: Any) -> dict[str, float]:
+    """An interval's numbers, rounded."""
+    return {n: round(float(getattr(found, n)), 3) for n in ("value", "low", "high")}
+
+
+def row(name: str, ours: np.ndarray, frame: pd.DataFrame) -> dict[str, Any]:
+    """One score: ours and theirs with the accuracies, their paired difference, and with each other."""
+    known = np.isfinite(ours)
+    truth = frame["val_acc_200_single"].to_numpy(np.float64)[known]
+    theirs = frame[THEIRS.get(name, name)].to_numpy(np.float64)[known]
+    theirs = np.where(np.isfinite(theirs), theirs, WORST)
+
+    def rho(a: np.ndarray, b: np.ndarray) -> Measured:
+        return agreements(a, b, ("spearman",))["spearman"]
+
+    mine, other = rho(ours[known], truth), rho(theirs, truth)
+    out: dict[str, Any] = {"proxy": name, "n": int(known.sum()), "ours": told(mine.interval())}
+    out |= {
+        "theirs_on_these_cells": told(other.interval()),
+        "ours_minus_theirs": told(difference(mine, other)),
     }
+    out["ours_with_theirs"] = told(rho(ours[known], theirs).interval())
     if name in PUBLISHED:
         said, where = PUBLISHED[name]
-        out |= {"published": said, "of": where, "within_0.05": abs(found.value - said) <= NEAR}
-        out["inside_the_interval"] = bool(found.low <= said <= found.high)
-    return out
+        out |= {"published": said, "of": where, "within_0.05": abs(mine.value - said) <= NEAR}
+    return out | ({"note": NOTES[name]} if name in NOTES else {})
 
 
 def main() -> None:
-    """Scores the cells and compares."""
+    """Scores the cells in each way asked for and compares."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("theirs", type=Path)
+    parser.add_argument("--images", type=Path, help="folder with a folder of pictures for each class")
+    parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--cells", type=int, default=300)
+    parser.add_argument("--grasp", type=int, default=0, help="on how many of the cells, in the first way")
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "nascope-proxies")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "checks" / "proxies_nasbench201.json")
     given = parser.parse_args()
-    if not given.table.is_file():
-        raise SystemExit(f"{given.table}: there is no such table")
     torch.set_num_threads(1)
+    given.keep.mkdir(parents=True, exist_ok=True)
     problem = Problem(Nasbench201(5, 16, 3, 1), Colored(), SgdCosine(), ZeroCost())
-    names, truth = cells(given.table, given.cells)
-    archs, batch = [parse(problem.space, n) for n in names], images(problem.task)  # type: ignore[arg-type]
-    proxies, rows, began = {n: PROXIES[n]() for n in NAMES}, [], time.process_time()
-    for arch in archs:
-        found = scores(proxies, [fresh(problem, arch)], batch, problem)
-        rows.append([float(found[n][0]) for n in NAMES])
-    told = np.array(rows)
-    out = {
-        "what": "Spearman of scores with validation accuracy on CIFAR-10 after 200 epochs, NAS-Bench-201",
-        "fed": FED,
-        "networks": "C = 16, N = 5, one start each",
-        "cells": len(archs),
-        "cpu_seconds": round(time.process_time() - began, 1),
-        "proxies": [row(n, told[:, i], truth) for i, n in enumerate(NAMES)],
-    }
+    whole = cells(given.truth, given.theirs)
+    frame = whole.head(given.cells)
+    every = whole["arch_str"].tolist()
+    numbers = counted(problem, every)
+    free = [row(n, numbers[:, i], whole) for i, n in enumerate(COUNTED)]
+    out = json.loads(given.out.read_text()) if given.out.is_file() else {}
+    ways = out.get("ways", {})
+    for name in given.ways.split(","):
+        way = WAYS[name]
+        if way.images == "CIFAR-10" and given.images is None:
+            print(f"{name}: needs --images", file=sys.stderr)
+            continue
+        batch = pictures(given.images) if way.images == "CIFAR-10" else enlarged(problem.task)  # type: ignore[arg-type]
+        grasp = given.grasp if name == "published" else 0
+        values = scored(problem, every[: given.cells], way, batch, given.keep / f"{name}.jsonl", grasp)
+        rows = [
+            row(n, values[:, i], frame) for i, n in enumerate(MADE) if np.isfinite(values[:, i]).sum() > 9
+        ]
+        ways[name] = {"start": way.start, "images": way.images, "cells": len(frame), "proxies": rows}
+    what = "Spearman's rho of scores with validation accuracy on CIFAR-10 after 200 epochs, NAS-Bench-201"
+    out = {"what": what, "networks": "C = 16, N = 5, 32x32, batch of 32, one start each"}
+    out |= {"without_a_network": free, "ways": ways}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(out, indent=1) + "\n")
     print(json.dumps(out, indent=1))
