@@ -308,6 +308,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
         "shipped": True,
         "source": f"trained by NAScope {version()}: {describe(problem, told)}",
         "licence": "Apache-2.0",
+        "task": to_json(problem.task),
         "recipe": to_json(problem.recipe),
         "seeds": sorted(set(told.seeds.tolist())),
         "machine": machine(),
@@ -336,11 +337,13 @@ def _new(problem: Any, folder: Path, todo: list[build.Part], found: Any) -> tupl
 
 
 def _with(before: table.Table, new: Any) -> tuple[made.Trainings, Any, float]:
-    """The same of a table and what is new; histograms stay those of the table."""
+    """The same of a table and what is new; its histograms stay, unless every seed of it is there anew."""
     known, bins = made.kept(before.folder), pq.read_table(before.folder / "bins.parquet")
     then = before.about["cpu_seconds_per_training"]
     if new is None:
         return known, bins, then
+    if set(known.seeds.tolist()) <= set(new[0].seeds.tolist()):
+        return new
     n, m = len(known.seeds), len(new[0].seeds)
     return made.together(known, new[0]), bins, (then * n + new[2] * m) / (n + m)
 
