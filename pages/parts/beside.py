@@ -113,7 +113,6 @@ def _launch(own: Method, kind: str, ids: tuple[str, ...]) -> None:
     except AppError as error:
         st.session_state["beside_refused"] = str(error)
     stores.owner().refresh()
-    st.session_state["beside"] = [*st.session_state.get("beside", []), *new]
     fronts.put(runs=",".join(dict.fromkeys([*ids, *new])))
 
 

@@ -77,7 +77,7 @@ def plain(events: list[Event]) -> list[Any]:
         if isinstance(e, Tried):
             e = replace(e, spent={}, metrics={m: v for m, v in e.metrics.items() if "seconds" not in m})
         elif isinstance(e, Step):
-            e = replace(e, values={n: v for n, v in e.values.items() if n != "step_ms"})
+            e = toys.untimed(e)
         out.append(e)
     return out
 
