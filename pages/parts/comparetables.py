@@ -170,7 +170,7 @@ def significant(a: Asked, trials: Sequence[Trial]) -> None:
 
 
 def _row(a: Asked, t: Trial, names: dict[str, str], many: int) -> dict[str, str]:
-    n = f"{t.n[0]} pairs" if t.paired else f"{t.n[0]} and {t.n[1]}"
+    n = f"{t.n[0]} pair{'s' * (t.n[0] != 1)}" if t.paired else f"{t.n[0]} and {t.n[1]}"
     return {
         "pair": f"{names[t.a]} - {names[t.b]}",
         "n": n,
