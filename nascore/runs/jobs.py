@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -172,6 +173,32 @@ def turn(place: Path) -> int | None:
     finally:
         if own is not None:
             os.close(own)
+
+
+def process(place: Path, work: Callable[[], Work], *, in_turn: bool = False) -> int:
+    """The whole of a measurement's own process, kinder to others than the app; returns its exit status.
+
+    Args:
+        place: the folder.
+        work: begins the work; what it raises is told in the log.
+        in_turn: whether it first waits until no other measurement of its kind is at work.
+    """
+    os.nice(5)
+    if in_turn and turn(place) is None:
+        return 0
+    try:
+        here(place, work(), lambda _: None)
+    except AppError as error:
+        print(error)
+        return 2
+    return 0
+
+
+def tell(at: Progress) -> None:
+    """How far a measurement is, on one line of the terminal; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{at[0]} of {at[1]} - {at[2]}")
+        sys.stderr.flush()
 
 
 def _say(place: Path, state: str, **more: Any) -> None:

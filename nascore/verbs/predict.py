@@ -15,7 +15,7 @@ import numpy as np
 
 from nascore.benchmarks import logits
 from nascore.codec import to_json
-from nascore.errors import AppError, NotSupported
+from nascore.errors import NotSupported
 from nascore.problem import Problem
 from nascore.runs import jobs, predictions
 from nascore.runs.jobs import Work
@@ -90,16 +90,8 @@ def _save(file: Path, arrays: dict[str, Any]) -> None:
 
 def main(folder: str) -> int:
     """The process of one network; returns its exit status."""
-    os.nice(5)
     place = Path(folder)
-    if jobs.turn(place) is None:
-        return 0
-    try:
-        jobs.here(place, predicted(predictions.read(place)), lambda _: None)
-    except AppError as error:
-        print(error)
-        return 2
-    return 0
+    return jobs.process(place, lambda: predicted(predictions.read(place)), in_turn=True)
 
 
 if __name__ == "__main__":

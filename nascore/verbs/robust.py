@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,12 +16,12 @@ from typing import Any
 
 from nascore.benchmarks.table import list_tables, open_table
 from nascore.codec import from_json, to_json
-from nascore.errors import AppError, BadInput, Diverged
+from nascore.errors import BadInput, Diverged
 from nascore.measures.robustness import AMOUNTS, ATTACKS, SEVERITIES, STRENGTH, Robustness
 from nascore.measures.sharpness import Sharpness
 from nascore.problem import Problem
 from nascore.runs import jobs, robust
-from nascore.runs.robust import Asked, Document, Progress, Work, can_train, of_table
+from nascore.runs.robust import Asked, Document, Work, can_train, of_table
 from nascore.space import Arch, Space, key, parse
 
 MOST_SEED = 999
@@ -54,7 +53,7 @@ def do_robust(a: argparse.Namespace, opened: Callable[[str], Space]) -> Document
     if (known := robust.result(asked)) is not None:
         return known
     try:
-        found = robust.here(asked, measured, _tell)
+        found = robust.here(asked, measured, jobs.tell)
     finally:
         if sys.stderr.isatty():
             sys.stderr.write("\r\033[K")
@@ -171,24 +170,10 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _tell(at: Progress) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{at[0]} of {at[1]} - {at[2]}")
-        sys.stderr.flush()
-
-
 def main(folder: str) -> int:
     """The process of one measurement; returns its exit status."""
-    os.nice(5)
     place = Path(folder)
-    if jobs.turn(place) is None:
-        return 0
-    try:
-        robust.here(robust.read(place), measured, lambda _: None)
-    except AppError as error:
-        print(error)
-        return 2
-    return 0
+    return jobs.process(place, lambda: measured(robust.read(place)), in_turn=True)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nascore.errors import AppError
 from nascore.problem import Memo, Problem
 from nascore.runs import jobs, launch, longer, selection
 from nascore.runs.jobs import Document, Work
@@ -102,14 +100,8 @@ def _judged(problem: Problem, net: Supernet, arch: Arch) -> Document:
 
 def main(folder: str) -> int:
     """The process of one measurement; returns its exit status."""
-    os.nice(5)
     place = Path(folder)
-    try:
-        jobs.here(place, selected(selection.check(place.parent.name)), lambda _: None)
-    except AppError as error:
-        print(error)
-        return 2
-    return 0
+    return jobs.process(place, lambda: selected(selection.check(place.parent.name)))
 
 
 if __name__ == "__main__":

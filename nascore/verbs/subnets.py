@@ -6,7 +6,6 @@ python -m nascore.verbs.subnets FOLDER     the process behind the page
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -14,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nascore.errors import AppError, BadInput, Diverged
+from nascore.errors import BadInput, Diverged
 from nascore.problem import Memo, Problem, reason
 from nascore.runs import jobs, launch, longer, subnets
-from nascore.runs.jobs import Document, Progress, Work
+from nascore.runs.jobs import Document, Work
 from nascore.runs.state import Follow
 from nascore.runs.subnets import NORMS, WAYS, Asked
 from nascore.space import Arch, describe, key
@@ -53,7 +52,7 @@ def do_subnets(a: argparse.Namespace) -> Document:
     ways = tuple(dict.fromkeys(a.way)) or ("inherited",)
     asked = subnets.check(a.run, Asked(archs, ways, a.norms, a.batches, a.epochs))
     try:
-        found = jobs.here(subnets.place(a.run), measured(a.run, asked), _tell)
+        found = jobs.here(subnets.place(a.run), measured(a.run, asked), jobs.tell)
     finally:
         if sys.stderr.isatty():
             sys.stderr.write("\r\033[K")
@@ -181,22 +180,10 @@ def _trained(problem: Problem, child: Any, arch: Arch, way: str, n: int) -> Gene
         yield {"epoch": i + 1}
 
 
-def _tell(at: Progress) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{at[0]} of {at[1]} - {at[2]}")
-        sys.stderr.flush()
-
-
 def main(folder: str) -> int:
     """The process of one measurement; returns its exit status."""
-    os.nice(5)
     place = Path(folder)
-    try:
-        jobs.here(place, measured(place.parent.name, subnets.read(place)), lambda _: None)
-    except AppError as error:
-        print(error)
-        return 2
-    return 0
+    return jobs.process(place, lambda: measured(place.parent.name, subnets.read(place)))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from nascore.benchmarks.table import Table
 from nascore.errors import AppError
 from nascore.measures.robustness import SAYS
 from nascore.runs import robust
-from nascore.runs.robust import Asked, Document, Standing
+from nascore.runs.robust import Asked, Document
 from nascore.view import axes, figures_robust, words
-from pages.parts import bencharch, benchdata, errors, show
+from pages.parts import bencharch, benchdata, jobpanel, show
 from pages.parts.arch import Look
 
 NAMES = {
@@ -39,7 +39,6 @@ HOW_PLANE = (
     "The same over two random directions; the cross is the network as trained. Colors are logarithmic. Wide "
     "rings are a flat minimum, narrow ones a sharp one."
 )
-POLL_SECONDS = 1.0
 SEEDS = 3  # trainings that are offered where no table says how many it has
 
 
@@ -56,15 +55,13 @@ def panel(look: Look, known: bencharch.Known) -> None:
     if found is not None:
         drawn(found, known)
         return
-    live = now is not None and now.live
     if now is None:
         show.empty(
             "shield",
             "Robustness and sharpness of this network are not known yet.",
             "They need its weights, which nobody keeps: it is trained again and measured.",
         )
-    with st.container(border=True, gap="small", key="robust-ask"):
-        st.fragment(_standing, run_every=POLL_SECONDS if live else None)(asked, told)
+    jobpanel.panel("robust", robust, asked, "Train and measure", ":material/shield:", told)
 
 
 def chosen(look: Look, tables: dict[str, Table]) -> tuple[Asked, str]:
@@ -104,51 +101,6 @@ def _is_task(name: str) -> bool:
 
 def _take(name: str) -> None:
     st.query_params[name] = str(st.session_state[f"robust_{name}"])
-
-
-def _standing(asked: Asked, told: str) -> None:
-    """How far it is; the whole page runs again where it begins or ends."""
-    now = robust.standing(asked)
-    live, mark = now is not None and now.live, f"robust-{asked.folder.name}"
-    was = st.session_state.get(mark)
-    st.session_state[mark] = live
-    if was is not None and was != live:
-        st.rerun()
-    if now is not None:
-        _told(now)
-    if now is not None and live:
-        st.button("Cancel", icon=":material/stop:", key="robust_cancel", on_click=robust.cancel,
-                  args=(asked,), disabled=now.state == "stopping", help="Nothing of it is kept.")  # fmt: skip
-        return
-    label = "Train and measure" if now is None else "Try again"
-    st.button(
-        label, icon=":material/shield:", key="robust_run", type="primary", on_click=_start, args=(asked,)
-    )
-    if refusal := st.session_state.pop("robust_refused", ""):
-        errors.refused(refusal)
-    st.markdown(
-        f":small[:gray[{show.plain(told, 200)}. It runs in the background, from seconds to minutes by the "
-        "network's size; the result is kept. One network is measured at a time.]]"
-    )
-
-
-def _told(now: Standing) -> None:
-    """State, progress, or why it ended."""
-    st.markdown(show.badge(show.STATES, "queued" if now.state == "waiting" else now.state, now.state))
-    if now.live and now.total:
-        share = min(now.done / now.total, 1.0)
-        st.progress(share, f"{now.done:,} of {now.total:,} · {show.plain(now.what)}")
-    elif now.live and now.what:
-        st.markdown(f":small[:gray[{show.plain(now.what)}]]")
-    if now.error:
-        st.markdown(f":small[{show.plain(now.error, 300)}]")
-
-
-def _start(asked: Asked) -> None:
-    try:
-        robust.start(asked)
-    except AppError as error:
-        st.session_state["robust_refused"] = str(error)
 
 
 def drawn(found: Document, known: bencharch.Known) -> None:

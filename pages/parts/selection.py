@@ -14,10 +14,9 @@ from nascore.runs.spec import RunSpec
 from nascore.runs.state import Summary
 from nascore.view import axes, figures_table, words
 from nascore.view.tokens import op_label
-from pages.parts import arch, benchdata, errors, links, runwatch, show, tables
+from pages.parts import arch, benchdata, jobpanel, links, runwatch, show, tables
 
 WAYS = {"magnitude": "Largest alphas", "perturbation": "Missed most"}
-POLL_SECONDS = 1.0
 HOW = (
     "**Largest alphas** takes at each choice the option that the gates prefer, as DARTS does. **Missed "
     "most** leaves out one option after the other and keeps the one without which the shared network loses "
@@ -37,42 +36,21 @@ def part(summary: Summary, spec: RunSpec) -> None:
     show.over("Two selections from this supernet", HOW, key="selection")
     now, found = selection.standing(summary.run), selection.result(summary.run)
     if now is not None and now.live:
-        st.fragment(_working, run_every=POLL_SECONDS)(summary.run)
+        poll = jobpanel.POLL_SECONDS
+        st.fragment(jobpanel.working, run_every=poll)("selection", selection, summary.run)
         return
-    if refusal := st.session_state.pop("selection_refused", ""):
-        errors.refused(refusal)
+    jobpanel.refused("selection")
     if now is not None and now.state in ("failed", "interrupted"):
         st.warning(show.plain(now.error or "It ended without a result.", 300), icon=":material/error:")
     if found is None:
         st.markdown(":small[:gray[It takes one look at the validation images for each option.]]")
     st.button(
         "Select in both ways" if found is None else "Select again", icon=":material/rule:",
-        key="selection_run", on_click=_start, args=(summary.run,),
+        key="selection_run", on_click=jobpanel.start, args=("selection", selection, summary.run),
     )  # fmt: skip
     if found is not None:
         _sides(summary, spec, found)
         _options(found)
-
-
-def _start(run: str) -> None:
-    """The button's callback."""
-    try:
-        selection.start(run)
-    except AppError as error:
-        st.session_state["selection_refused"] = str(error)
-
-
-def _working(run: str) -> None:
-    """How far it is; the whole page is drawn again at the end."""
-    now = selection.standing(run)
-    if now is None or not now.live:
-        st.rerun()
-        return
-    st.progress(now.done / max(now.total, 1), f"{now.done} of {now.total} · {show.plain(now.what, 80)}")
-    st.button(
-        "Cancel", icon=":material/stop:", key="selection_cancel", on_click=selection.cancel, args=(run,),
-        disabled=now.state == "stopping",
-    )  # fmt: skip
 
 
 def _sides(summary: Summary, spec: RunSpec, found: Document) -> None:

@@ -21,10 +21,10 @@ from nascore.runs.state import Summary
 from nascore.runs.subnets import Asked
 from nascore.space import Arch, from_choices
 from nascore.view import words
-from pages.parts import arch, errors, links, show, tables
+from pages.parts import arch, jobpanel, links, show, tables
 
 TAB = ":material/hub: Subnets"
-POLL_SECONDS = 1.0
+KEPT = "What is measured by then stays."
 ROW = 38  # pixels
 LEAST = 10  # architectures of fewer no correlation is told
 SOURCES = ("Found", "Random", "Written")
@@ -53,33 +53,16 @@ def tab(summary: Summary, spec: RunSpec) -> None:
     live = now is not None and now.live
     with st.container(border=True, gap="small", key="subnets-ask"):
         if live:
-            st.fragment(_working, run_every=POLL_SECONDS)(summary.run)
+            poll = jobpanel.POLL_SECONDS
+            st.fragment(jobpanel.working, run_every=poll)("subnets", subnets, summary.run, KEPT)
         else:
             _ask(summary, spec)
             _ended(now)
     _rows(summary, spec)
 
 
-def _working(run: str) -> None:
-    """How far it is; the whole page is drawn again at the end."""
-    now = subnets.standing(run)
-    if now is None or not now.live:
-        st.rerun()
-        return
-    state = "queued" if now.state == "waiting" else now.state
-    st.markdown(show.badge(show.STATES, state, now.state))
-    if now.total:
-        share = min(now.done / now.total, 1.0)
-        st.progress(share, f"{now.done:,} of {now.total:,} · {show.plain(now.what, 80)}")
-    st.button(
-        "Cancel", icon=":material/stop:", key="subnets_cancel", on_click=subnets.cancel, args=(run,),
-        disabled=now.state == "stopping", help="What is measured by then stays.",
-    )  # fmt: skip
-
-
 def _ended(now: Standing | None) -> None:
-    if refusal := st.session_state.pop("subnets_refused", ""):
-        errors.refused(refusal)
+    jobpanel.refused("subnets")
     if now is not None and now.state in ("failed", "interrupted"):
         st.warning(show.plain(now.error or "It ended without a result.", 300), icon=":material/error:")
     if now is not None and now.state == "stopped":
