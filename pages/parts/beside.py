@@ -112,6 +112,10 @@ def _launch(own: Method, kind: str, ids: tuple[str, ...]) -> None:
             new.append(launch.start(from_document(changed(document, kind, one.summary))))
     except AppError as error:
         st.session_state["beside_refused"] = str(error)
+    if new:
+        st.toast(
+            "1 run has begun" if len(new) == 1 else f"{len(new)} runs have begun", icon=":material/check:"
+        )
     stores.owner().refresh()
     fronts.put(runs=",".join(dict.fromkeys([*ids, *new])))
 

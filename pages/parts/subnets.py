@@ -203,7 +203,8 @@ def _rows(summary: Summary, spec: RunSpec) -> None:
     st.markdown(" ".join(show.chip(f"{WAYS[w]}: {text}") for w, text in said.items()))
     for line in orders(wide):
         st.markdown(f":small[{show.plain(line, 240)}]")
-    st.markdown(f":small[:gray[{len(found):,} judgments are kept with the run.]]")
+    many = "1 judgment is" if len(found) == 1 else f"{len(found):,} judgments are"
+    st.markdown(f":small[:gray[{many} kept with the run.]]")
     with st.expander("Every judgment, with seconds and test accuracy", icon=":material/table_rows:"):
         _long(frame)
 
