@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nascore.measures.ranking import Floats
+from nascore.studies import cells
 from nascore.studies.claim import Document, judged
-from nascore.studies.gradsign import RIVALS, Gradsign, agreement, assisted
+from nascore.studies.gradsign import RIVALS, Gradsign, agreement, assisted, queries
 from nascore.studies.study import run
 
 N = 80
@@ -60,6 +61,18 @@ def test_drawing_ten_for_each_evaluation_gains_what_a_simulation_says() -> None:
     gain = TRUTH[picked].max(1).mean() - TRUTH[drawn[:, :, 0]].max(1).mean()
     assert assisted(TRUTH, score) == pytest.approx(gain, abs=0.02)
     assert assisted(TRUTH, -TRUTH) < 0 < assisted(TRUTH, TRUTH)
+
+
+def test_help_by_scores_turned_around_costs_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = cells.digits()
+    plain = table.values
+    helped = np.array([queries(table, s, 300) for s in range(2)])
+    turned = {"gradsign": -plain("gradsign")}
+    monkeypatch.setattr(type(table), "values", lambda _, name: turned.get(name, plain(name)))
+    broken = np.array([queries(table, s, 300) for s in range(2)])
+    assert helped[:, 0].mean() < helped[:, 1].mean()
+    assert broken[:, 0].mean() > helped[:, 0].mean()
+    assert (broken[:, 1] == helped[:, 1]).all(), "alone it does not look at scores"
 
 
 def test_the_study_runs_at_toy_size() -> None:
