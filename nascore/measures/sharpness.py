@@ -10,7 +10,7 @@ without changing the function, so unscaled directions compare nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,17 +99,17 @@ class Sharpness:
             at = self._at()
             return Line(at, [surface.loss([(a, one)]) for a in at])
 
-    def plane(self, problem: Problem, net: nn.Module, tell: Callable[[int], None] | None = None) -> Plane:
-        """The loss over the plane of two random directions; `tell` hears the number of each row when done."""
+    def plane(self, problem: Problem, net: nn.Module) -> Plane:
+        """The loss over the plane of two random directions."""
+        return Plane(self._at(), list(self.rows(problem, net)))
+
+    def rows(self, problem: Problem, net: nn.Module) -> Iterator[list[float]]:
+        """The rows of the plane one by one, since they take their time."""
         with self.looking(problem, net) as surface:
             generator = _generator(problem)
             one, two = surface.direction(generator), surface.direction(generator)
-            at, rows = self._at(), []
-            for i, b in enumerate(at):
-                rows.append([surface.loss([(a, one), (b, two)]) for a in at])
-                if tell is not None:
-                    tell(i)
-            return Plane(at, rows)
+            for b in self._at():
+                yield [surface.loss([(a, one), (b, two)]) for a in self._at()]
 
     def _at(self) -> list[float]:
         return [self.span * (2 * i / (self.points - 1) - 1) for i in range(self.points)]

@@ -38,6 +38,7 @@ class Standing:
         done, total: pieces.
         what: the piece at work.
         error: one sentence.
+        left_seconds: a guess, from how long the pieces so far took; None while nothing tells.
     """
 
     state: str
@@ -45,6 +46,7 @@ class Standing:
     total: int = 0
     what: str = ""
     error: str = ""
+    left_seconds: float | None = None
 
     @property
     def live(self) -> bool:
@@ -67,7 +69,13 @@ def standing(place: Path) -> Standing | None:
         return Standing("interrupted", *how, error="its process ended without a result")
     if alive and (place / "stop").exists():
         state = "stopping"
-    return Standing(state, *how, str(said.get("what", "")), str(said.get("error", "")))
+    return Standing(state, *how, str(said.get("what", "")), str(said.get("error", "")), _left(said))
+
+
+def _left(said: Document) -> float | None:
+    """What was left when this was noted, less the time since."""
+    left = said.get("left_seconds")
+    return None if left is None else max(0.0, float(left) - (time.time() - float(said.get("t", 0))))
 
 
 def start(place: Path, document: Document, command: Sequence[str]) -> None:
@@ -144,16 +152,19 @@ def here(place: Path, work: Work, tell: Callable[[Progress], None]) -> Document 
 
 
 def _followed(place: Path, work: Work, tell: Callable[[Progress], None]) -> Document | None:
-    told = 0.0
+    told, begun = 0.0, (time.monotonic(), -1)
     while True:
         try:
             done, total, what = next(work)
         except StopIteration as end:
             write(place / "result.json", end.value)
             return end.value
-        if time.monotonic() - told >= TELL_SECONDS:
-            told = time.monotonic()
-            _say(place, "running", done=done, total=total, what=what)
+        now = time.monotonic()
+        begun = begun if begun[1] >= 0 else (now, done)
+        if now - told >= TELL_SECONDS:
+            told, new = now, done - begun[1]
+            left = (now - begun[0]) / new * (total - done) if new > 0 else None
+            _say(place, "running", done=done, total=total, what=what, left_seconds=left)
         tell((done, total, what))
         if (place / "stop").exists():
             work.close()

@@ -101,7 +101,7 @@ def measured(asked: Asked) -> Work:
     problem, (space, arch) = asked.problem(), asked.which()
     judge, look = Robustness(), LANDSCAPE
     epochs = problem.space.recipe(arch, problem.recipe).epochs
-    total, done, start = epochs + 1 + 3 * len(KINDS) + 2, 0, time.monotonic()
+    total, done, start = epochs + 1 + 3 * len(KINDS) + 1 + look.points, 0, time.monotonic()
     training = trained(problem, arch, epochs)
     net: Any = None
     while net is None:
@@ -120,9 +120,10 @@ def measured(asked: Asked) -> Work:
     seconds["robustness"] = time.monotonic() - start - sum(seconds.values())
     yield done, total, "curvature"
     sharp = look.measure(problem, net)
-    line = look.line(problem, net)
-    yield done + 1, total, "loss surface"
-    plane = look.plane(problem, net)
+    line, rows = look.line(problem, net), list[list[float]]()
+    for row in look.rows(problem, net):
+        rows.append(row)
+        yield done + 1 + len(rows), total, "loss surface"
     seconds["sharpness"] = time.monotonic() - start - sum(seconds.values())
     clean = found["accuracy"]
     return {
@@ -139,7 +140,7 @@ def measured(asked: Asked) -> Work:
         "sharpness_images": look.images,
         "sharpness": {n: _finite(v) for n, v in sharp.items()},
         "line": {"at": line.at, "losses": [_finite(v) for v in line.losses]},
-        "plane": {"at": plane.at, "losses": [[_finite(v) for v in row] for row in plane.losses]},
+        "plane": {"at": line.at, "losses": [[_finite(v) for v in row] for row in rows]},
         "seconds": {n: round(s, 2) for n, s in seconds.items()},
     }
 

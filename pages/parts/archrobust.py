@@ -9,6 +9,7 @@ import streamlit as st
 from nascore.benchmarks.table import Table
 from nascore.errors import AppError
 from nascore.measures.robustness import SAYS
+from nascore.measures.sharpness import Sharpness
 from nascore.runs import robust
 from nascore.runs.robust import Asked, Document
 from nascore.view import axes, figures_robust, words
@@ -39,6 +40,7 @@ HOW_PLANE = (
     "The same over two random directions; the cross is the network as trained. Colors are logarithmic. Wide "
     "rings are a flat minimum, narrow ones a sharp one."
 )
+RHO = Sharpness().rho
 SEEDS = 3  # trainings that are offered where no table says how many it has
 
 
@@ -121,6 +123,10 @@ def drawn(found: Document, known: bencharch.Known) -> None:
         )
         show.panel("Loss along one direction", HOW_LINE, figures_robust.line(found["line"], t), "robust-line",
                    f"Loss {number(sharp['loss'])} in the middle of a line")  # fmt: skip
+        st.markdown(
+            f":small[:gray[One step of length {RHO:g} up its slope, the loss rises by "
+            f"**{number(sharp['rise'])}** from {number(sharp['loss'])}.]]"
+        )
     with right:
         _numbers(found, protocol)
         fig = figures_robust.plane(found["plane"], t)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from nascore.errors import AppError
 from nascore.runs.jobs import Standing
+from nascore.view import words
 from pages.parts import errors, show
 
 POLL_SECONDS = 1.0
@@ -104,7 +105,8 @@ def _told(now: Standing) -> None:
     st.markdown(show.badge(show.STATES, "queued" if now.state == "waiting" else now.state, now.state))
     if now.live and now.total:
         share = min(now.done / now.total, 1.0)
-        st.progress(share, f"{now.done:,} of {now.total:,} · {show.plain(now.what, 80)}")
+        left = "" if now.left_seconds is None else f" · {words.left(now.left_seconds)}"
+        st.progress(share, f"{now.done:,} of {now.total:,} · {show.plain(now.what, 80)}{left}")
     elif now.live and now.what:
         st.markdown(f":small[:gray[{show.plain(now.what, 80)}]]")
     if now.error:

@@ -85,6 +85,14 @@ def test_work_in_progress_can_be_canceled(visit: Open, asked: Asked) -> None:
     assert (asked.folder / "stop").exists()
 
 
+def test_work_in_progress_tells_how_far_it_is_and_what_is_left(visit: Open, asked: Asked) -> None:
+    write(asked, "state.json", {"state": "waiting", "t": time.time(), "done": 3, "total": 40,
+                                "what": "training", "left_seconds": 110})  # fmt: skip
+    at = visit("architecture", **ADDRESS)
+    told = at.get("progress")[0].proto.text
+    assert told == "3 of 40 · training · about 2\u00a0min left"
+
+
 @pytest.mark.parametrize(
     ("state", "told"),
     [

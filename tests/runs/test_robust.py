@@ -72,6 +72,26 @@ def test_a_wish_to_stop_is_heard_between_two_pieces(asked: Asked) -> None:
     assert robust.result(asked) is None
 
 
+def test_time_left_is_what_the_pieces_so_far_took_for_those_to_come(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "TELL_SECONDS", 0.0)
+    said: list[float | None] = []
+
+    def slow(_: Asked) -> Work:
+        yield 4, 10, "the first"  # four were there before
+        time.sleep(0.2)
+        yield 6, 10, "another"
+        return DONE
+
+    def tell(_: robust.Progress) -> None:
+        said.append(jobs.read(asked.folder / "state.json")["left_seconds"])
+
+    robust.here(asked, slow, tell)
+    assert said[0] is None
+    assert said[1] == pytest.approx(0.4, abs=0.15)
+
+
 def test_what_fails_says_why(asked: Asked) -> None:
     def broken(_: Asked) -> Work:
         yield 0, 1, "training"
