@@ -139,7 +139,10 @@ class Memo:
 
 @dataclass(frozen=True)
 class Problem:
-    """Space, task, recipe, judge, objectives, constraints, budget and seed in one."""
+    """Space, task, recipe, judge, objectives, constraints, budget and seed in one.
+
+    `sampled` is the number of random archs that a supernet's weights judge after each of its epochs.
+    """
 
     space: Space
     task: Task
@@ -152,6 +155,7 @@ class Problem:
     device: str = "cpu"
     executor: Executor = field(default_factory=Inline)
     memo: Memo = field(default_factory=Memo)
+    sampled: int = 24
 
     def rng(self, *stream: str | int) -> np.random.Generator:
         """A fresh generator by name: the same name gives the same numbers in every life of a run."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from nascore.recipe import Losses, Recipe, Trainer
     from nascore.task import Batch
 
-SAMPLED = 24  # archs whose order by shared weights is told after each epoch
-
 
 def oneshot(
     problem: Problem,
@@ -96,11 +94,11 @@ def sampled(problem: Problem, net: Any) -> dict[str, float]:
     """How the shared weights judge some networks, always the same ones, for their order is to be compared.
 
     Returns:
-        `sample/<key>`: the validation error of `SAMPLED` random archs (fewer in a small space) with the
-        weights that the supernet holds for them and batch norms set anew by one training batch.
+        `sample/<key>`: the validation error of `problem.sampled` random archs (fewer in a small space) with
+        the weights that the supernet holds for them and batch norms set anew by one training batch.
     """
     told = {}
-    for arch in dict.fromkeys(tuples(problem.sample(SAMPLED, "sampled"))):
+    for arch in dict.fromkeys(tuples(problem.sample(problem.sampled, "sampled"))):
         child = recalibrate(net.extract(arch), islice(problem.batches("train", "sampled"), 1))
         found = problem.task.metrics(child, "validation")
         told |= {f"sample/{key(problem.space, arch)}": v for m, v in found.items() if m == "error"}

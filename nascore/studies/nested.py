@@ -20,7 +20,7 @@ def digits_of(space: Any, seed: int, images: int, recipe: Any) -> Problem:
     from nascore.problem import Budget, Problem
     from nascore.tasks.images import Digits
 
-    return Problem(space, Digits(images), recipe, Trained(), seed=seed, budget=Budget(0))
+    return Problem(space, Digits(images), recipe, Trained(), seed=seed, budget=Budget(0), sampled=0)
 
 
 def saved_bytes(call: Callable[[], Tensor], net: Any) -> int:

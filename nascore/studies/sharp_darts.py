@@ -8,7 +8,7 @@ would draw, 8, 16, 32 channels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -160,7 +160,7 @@ class SharpDarts(Study):
             "task": self._task(),
             "recipe": {"name": "sgd_cosine", "knobs": {"epochs": self.train, "lr": 0.1}},
         }
-        return from_document(document).problem()
+        return replace(from_document(document).problem(), sampled=0)
 
 
 def _trained(problem: Any, arch: Sequence[int], epochs: int) -> float:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nascore.engines.bilevel import bilevel, step_alphas
-from nascore.engines.oneshot import SAMPLED, sampled
+from nascore.engines.oneshot import sampled
 from nascore.errors import Diverged
 from nascore.evaluators.trained import Trained
 from nascore.events import Note
@@ -91,10 +91,10 @@ def test_the_same_networks_are_judged_with_shared_weights_after_each_epoch() -> 
     problem, net = s.problem, s.problem.supernet("separate").train()
     before = copy.deepcopy(net.state_dict())
     told = sampled(problem, net)
-    assert len(told) == SAMPLED
+    assert len(told) == problem.sampled
     assert sampled(problem, net) == told
     assert all(torch.equal(before[n], v) for n, v in net.state_dict().items())
-    arch = tuples(problem.sample(SAMPLED, "sampled"))[3]
+    arch = tuples(problem.sample(problem.sampled, "sampled"))[3]
     child = net.extract(arch)
     batch = next(iter(problem.batches("train", "sampled")))
     for m in child.modules():
@@ -105,6 +105,7 @@ def test_the_same_networks_are_judged_with_shared_weights_after_each_epoch() -> 
     child(batch.x)
     error = problem.task.metrics(child.eval(), "validation")["error"]
     assert told[f"sample/{key(problem.space, arch)}"] == pytest.approx(error)
+    assert sampled(replace(problem, sampled=0), net) == {}
     assert len(set(told.values())) > 5
 
 
