@@ -66,10 +66,19 @@ def standing(place: Path) -> Standing | None:
     alive = holder(place / "lock") is not None or (state == "waiting" and young)
     how = int(said.get("done", 0)), int(said.get("total", 0))
     if state not in ENDED and not alive:
-        return Standing("interrupted", *how, error="its process ended without a result")
+        return Standing("interrupted", *how, error=f"its process ended without a result{_last(place)}")
     if alive and (place / "stop").exists():
         state = "stopping"
     return Standing(state, *how, str(said.get("what", "")), str(said.get("error", "")), _left(said))
+
+
+def _last(place: Path) -> str:
+    """The last line of the process's log, in brackets; nothing where it said nothing."""
+    try:
+        lines = (place / "log.txt").read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return f" ({lines[-1][:160]})" if lines else ""
 
 
 def _left(said: Document) -> float | None:
@@ -140,9 +149,7 @@ def here(place: Path, work: Work, tell: Callable[[Progress], None]) -> Document 
     if lock is None:
         raise Busy("this is being measured already")
     try:
-        found = _followed(place, work, tell)
-        _say(place, "stopped" if found is None else "finished")
-        return found
+        return _followed(place, work, tell)
     except BaseException as error:
         said = str(error) if isinstance(error, AppError) else type(error).__name__
         _say(place, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=said)
@@ -158,6 +165,7 @@ def _followed(place: Path, work: Work, tell: Callable[[Progress], None]) -> Docu
             done, total, what = next(work)
         except StopIteration as end:
             write(place / "result.json", end.value)
+            _say(place, "finished")
             return end.value
         now = time.monotonic()
         begun = begun if begun[1] >= 0 else (now, done)
@@ -168,6 +176,7 @@ def _followed(place: Path, work: Work, tell: Callable[[Progress], None]) -> Docu
         tell((done, total, what))
         if (place / "stop").exists():
             work.close()
+            _say(place, "stopped", done=done, total=total, error=f"stopped after {done} of {total}")
             return None
 
 

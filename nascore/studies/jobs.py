@@ -1,63 +1,36 @@
-"""Studies run again in the background: a process each, with progress, a way to stop, and going on later.
+"""Studies run again in the background, as measurements in processes of their own (`runs.jobs`).
 
-A rerun is a folder `<home>/reruns/<study>/` with `state.json` (how far), `result.json` (the latest result),
-`kept/` (pieces of a run that has not ended), `stop` (a wish), `lock` (held by the process for as long as it
-lives) and `log.txt`.
+A rerun is a folder `<home>/reruns/<study>/`; beside what every such folder holds, `kept/` has the pieces of a
+rerun that has not ended, and `result.json` stays the latest result until another one is there.
 
-    python -m nascore.studies.jobs STUDY [SEEDS]
+    python -m nascore.studies.jobs FOLDER
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nascore.benchmarks.table import PROJECT, default_home
-from nascore.errors import AppError, BadInput, Busy, NoSpace
-from nascore.locks import hold, holder
+from nascore.errors import AppError, BadInput
+from nascore.runs import jobs
 from nascore.studies import STUDIES
 from nascore.studies.claim import Document
 from nascore.studies.paper import paper
 from nascore.studies.results import rerun_folder
-from nascore.studies.study import Kept, Progress, Stopped, Study, label, run, write
+from nascore.studies.study import Kept, Progress, Study, label, trial
 
-ENDED = ("finished", "failed", "stopped", "interrupted")
-MODULE = "nascore.studies.jobs"
-TELL_SECONDS, START_SECONDS = 0.3, 30.0
+COMMAND = [sys.executable, "-m", "nascore.studies.jobs"]
 MOST_SEEDS = 1000
-_children: list[subprocess.Popen[bytes]] = []
 
 
-@dataclass(frozen=True)
-class Rerun:
-    """A rerun as it stands.
-
-    Attributes:
-        state: waiting, running, stopping, finished, stopped, interrupted or failed.
-        done, total: pieces.
-        what: the piece at work.
-        left: seconds, None where unknown.
-        error: one sentence.
-    """
-
-    state: str
-    done: int = 0
-    total: int = 0
-    what: str = ""
-    left: float | None = None
-    error: str = ""
-
-    @property
-    def live(self) -> bool:
-        """Whether its process works."""
-        return self.state not in ENDED
+class Stopped(AppError):
+    """A study was asked to stop; what it has measured is kept."""
 
 
 def study(key: str, seeds: int | None = None) -> Study:
@@ -86,53 +59,24 @@ def here(key: str, seeds: int | None = None, tell: Callable[[Progress], None] | 
         NoSpace: the data folder cannot be written.
     """
     made, place = study(key, seeds), rerun_folder(key)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        lock = hold(place / "lock")
-    except OSError as error:
-        raise NoSpace(f"the study cannot be noted ({error.strerror or error})") from error
-    if lock is None:
-        raise Busy(f"the study {key} is running already")
-    (place / "stop").unlink(missing_ok=True)
-    try:
-        found = run(
-            made, Kept(place / "kept", label(made)), tell=_teller(place, tell), stop=(place / "stop").exists
-        )
-        write(place / "result.json", {**found, "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime())})
-        shutil.rmtree(place / "kept", ignore_errors=True)
-        _say(place, "finished")
-        return found
-    except Stopped as error:
-        _say(place, "stopped", error=str(error))
-        raise
-    except BaseException as error:
-        said = str(error) if isinstance(error, AppError) else type(error).__name__
-        _say(place, "interrupted" if isinstance(error, KeyboardInterrupt) else "failed", error=said)
-        raise
-    finally:
-        os.close(lock)
+    if (now := standing(key)) is None or not now.live:
+        (place / "stop").unlink(missing_ok=True)  # of an earlier life
+    found = jobs.here(place, _work(made, place), lambda at: tell(Progress(*at)) if tell else None)
+    if found is None:
+        raise Stopped(f"the study {key} was stopped; what it has measured is kept")
+    shutil.rmtree(place / "kept", ignore_errors=True)
+    return found
 
 
-def _teller(place: Path, tell: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
-    """Writes how far it is, a few times a second at most."""
-    start, first, told = time.monotonic(), -1, 0.0
-
-    def heard(at: Progress) -> None:
-        nonlocal first, told
-        first = at.done if first < 0 else first
-        now = time.monotonic()
-        if now - told >= TELL_SECONDS:
-            told, fresh = now, at.done - first
-            left = (now - start) / fresh * (at.total - at.done) if fresh else None
-            _say(place, "running", done=at.done, total=at.total, what=at.what, left=left)
-        if tell is not None:
-            tell(at)
-
-    return heard
-
-
-def _say(place: Path, state: str, **more: Any) -> None:
-    write(place / "state.json", {"state": state, "t": time.time(), **more})
+def _work(made: Study, place: Path) -> jobs.Work:
+    """The trial, told as every measurement is, and when it ended."""
+    steps = trial(made, Kept(place / "kept", label(made)))
+    while True:
+        try:
+            at = next(steps)
+        except StopIteration as end:
+            return {**end.value, "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
+        yield at.done, at.total, at.what
 
 
 def start(key: str, seeds: int | None = None) -> None:
@@ -144,80 +88,25 @@ def start(key: str, seeds: int | None = None) -> None:
         NoSpace: the data folder cannot be written.
     """
     study(key, seeds)
-    place = rerun_folder(key)
-    if (now := standing(key)) is not None and now.live:
-        raise Busy(f"the study {key} is running already")
-    (place / "stop").unlink(missing_ok=True)
-    _say(place, "waiting")
-    try:
-        with (place / "log.txt").open("wb") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", MODULE, key, *([str(seeds)] if seeds else [])],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=Path.cwd(),
-                env=_environment(),
-            )
-    except OSError as error:
-        raise NoSpace(f"the study cannot be started ({error.strerror or error})") from error
-    _children.append(child)
-
-
-def _environment() -> dict[str, str]:
-    paths = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "NASCOPE_HOME": str(default_home())}
+    jobs.start(rerun_folder(key), {"study": key, "seeds": seeds}, COMMAND)
 
 
 def cancel(key: str) -> None:
     """Asks a study to stop after its piece; what it has measured is kept."""
-    place = rerun_folder(key)
-    if place.is_dir():
-        (place / "stop").touch()
+    jobs.cancel(rerun_folder(key))
 
 
-def standing(key: str) -> Rerun | None:
+def standing(key: str) -> jobs.Standing | None:
     """How a rerun stands; None where there was none."""
-    import json
-
-    for child in [c for c in _children if c.poll() is not None]:
-        _children.remove(child)
-    place = rerun_folder(key)
-    try:
-        said: Any = json.loads((place / "state.json").read_text("utf-8"))
-        state = str(said["state"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    young = time.time() - float(said.get("t", 0)) < START_SECONDS
-    alive = holder(place / "lock") is not None or (state == "waiting" and young)
-    if state not in ENDED and not alive:
-        return Rerun("interrupted", int(said.get("done", 0)), int(said.get("total", 0)), error=_last(place))
-    if alive and (place / "stop").exists():
-        state = "stopping"
-    return Rerun(
-        state,
-        int(said.get("done", 0)),
-        int(said.get("total", 0)),
-        str(said.get("what", "")),
-        said.get("left"),
-        str(said.get("error", "")),
-    )
+    return jobs.standing(rerun_folder(key))
 
 
-def _last(place: Path) -> str:
-    try:
-        lines = (place / "log.txt").read_text("utf-8", "replace").strip().splitlines()
-    except OSError:
-        lines = []
-    return "its process ended without a result" + (f" ({lines[-1][:160]})" if lines else "")
-
-
-def main(key: str, seeds: int | None) -> int:
+def main(place: Path) -> int:
     """The process of one rerun; returns its exit status."""
     os.nice(5)
+    asked = jobs.read(place / "asked.json")
     try:
-        here(key, seeds)
+        here(str(asked.get("study", "")), asked.get("seeds"))
     except Stopped:
         return 0
     except AppError as error:
@@ -227,4 +116,4 @@ def main(key: str, seeds: int | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2]) if sys.argv[2:] else None))
+    sys.exit(main(Path(sys.argv[1])))

@@ -16,13 +16,9 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from nascore.errors import AppError, NoSpace
+from nascore.errors import NoSpace
 from nascore.studies.claim import Claim, Document, Measured, judged, number
 from nascore.studies.paper import paper
-
-
-class Stopped(AppError):
-    """A study was asked to stop; what it has measured is kept."""
 
 
 @dataclass(frozen=True)
@@ -138,36 +134,28 @@ def label(study: Study) -> str:
     return json.dumps([study.key, sizes], sort_keys=True)
 
 
-def run(
-    study: Study,
-    kept: Kept | None = None,
-    *,
-    tell: Callable[[Progress], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> Document:
-    """Measures and judges; returns the document.
+def trial(study: Study, kept: Kept | None = None) -> Generator[Progress, None, Document]:
+    """Measures and judges: yields how far it is, returns the document.
 
     Args:
         study: what is tried.
         kept: pieces of an earlier life.
-        tell: hears how far it is.
-        stop: asked between two pieces.
-
-    Raises:
-        Stopped: `stop` said so.
     """
     kept, start = kept or Kept(), time.monotonic()
-    steps = study.measure(kept)
+    results = yield from study.measure(kept)
+    return document(study, results, time.monotonic() - start + kept.earlier)
+
+
+def run(study: Study, kept: Kept | None = None, tell: Callable[[Progress], None] | None = None) -> Document:
+    """The document of a whole trial; `tell` hears how far it is."""
+    steps = trial(study, kept)
     while True:
         try:
             at = next(steps)
         except StopIteration as end:
-            return document(study, end.value, time.monotonic() - start + kept.earlier)
+            return end.value
         if tell is not None:
             tell(at)
-        if stop is not None and stop():
-            steps.close()
-            raise Stopped(f"stopped after {at.done} of {at.total}")
 
 
 def document(study: Study, results: Results, seconds: float) -> Document:

@@ -34,7 +34,7 @@ class Job(Working, Protocol):
         ...
 
 
-def panel(name: str, job: Job, asked: Any, label: str, icon: str, told: str) -> None:
+def panel(name: str, job: Job, asked: Any, label: str, icon: str, about: str) -> None:
     """How far a training of one network is, or the button that begins it.
 
     Args:
@@ -43,13 +43,13 @@ def panel(name: str, job: Job, asked: Any, label: str, icon: str, told: str) -> 
         asked: which; has a `folder`.
         label: of the button, the first time.
         icon: of the button.
-        told: what begins, in words.
+        about: what begins, in words.
     """
     now = job.standing(asked)
     live = now is not None and now.live
     with st.container(border=True, gap="small", key=f"{name}-ask"):
         poll = POLL_SECONDS if live else None
-        st.fragment(_standing, run_every=poll)(name, job, asked, label, icon, told)
+        st.fragment(_standing, run_every=poll)(name, job, asked, label, icon, about)
 
 
 def working(name: str, job: Working, asked: Any, help: str = "") -> None:
@@ -58,7 +58,7 @@ def working(name: str, job: Working, asked: Any, help: str = "") -> None:
     if now is None or not now.live:
         st.rerun()
         return
-    _told(now)
+    told(now)
     _cancel(name, job, asked, now, help)
 
 
@@ -76,7 +76,7 @@ def start(name: str, job: Job, asked: Any) -> None:
         st.session_state[f"{name}_refused"] = str(error)
 
 
-def _standing(name: str, job: Job, asked: Any, label: str, icon: str, told: str) -> None:
+def _standing(name: str, job: Job, asked: Any, label: str, icon: str, about: str) -> None:
     """The whole page runs again where it begins or ends."""
     now = job.standing(asked)
     live, mark = now is not None and now.live, f"{name}-{asked.folder.name}"
@@ -85,7 +85,7 @@ def _standing(name: str, job: Job, asked: Any, label: str, icon: str, told: str)
     if was is not None and was != live:
         st.rerun()
     if now is not None:
-        _told(now)
+        told(now)
     if now is not None and live:
         _cancel(name, job, asked, now, "Nothing of it is kept.")
         return
@@ -95,12 +95,12 @@ def _standing(name: str, job: Job, asked: Any, label: str, icon: str, told: str)
     )  # fmt: skip
     refused(name)
     st.markdown(
-        f":small[:gray[{show.plain(told, 200)}. It runs in the background, from seconds to minutes by the "
+        f":small[:gray[{show.plain(about, 200)}. It runs in the background, from seconds to minutes by the "
         "network's size; the result is kept. One network is trained at a time.]]"
     )
 
 
-def _told(now: Standing) -> None:
+def told(now: Standing) -> None:
     """State, progress, or why it ended."""
     st.markdown(show.badge(show.STATES, "queued" if now.state == "waiting" else now.state, now.state))
     if now.live and now.total:

@@ -10,10 +10,9 @@ import streamlit as st
 from nascore.errors import AppError
 from nascore.studies import STUDIES, jobs, results
 from nascore.studies.claim import Document
-from nascore.studies.jobs import Rerun
 from nascore.studies.paper import FAMILIES, Paper
 from nascore.view import figures_study, words
-from pages.parts import errors, links, papercards, papertext, show
+from pages.parts import errors, jobpanel, links, papercards, papertext, show
 from pages.parts.papercards import Card
 
 SHIPPED, YOURS, SEEDS = "shipped", "yours", "seeds"
@@ -152,7 +151,7 @@ def _standing(key: str) -> None:
     if was is not None and was != live:
         st.rerun()
     if now is not None:
-        _told(now)
+        jobpanel.told(now)
     if now is not None and live:
         st.button("Cancel", icon=":material/stop:", key="study_cancel", on_click=jobs.cancel, args=(key,),
                   disabled=now.state == "stopping", help="What it has measured is kept.")  # fmt: skip
@@ -170,18 +169,6 @@ def _standing(key: str) -> None:
     st.markdown(
         ":small[:gray[It runs in the background and replaces your own result, never the shipped one.]]"
     )
-
-
-def _told(now: Rerun) -> None:
-    """State, progress, time left, or why it ended."""
-    st.markdown(show.badge(show.STATES, "queued" if now.state == "waiting" else now.state, now.state))
-    if now.live and now.total:
-        left = f" · {words.left(now.left)}" if now.left is not None else ""
-        st.progress(
-            min(now.done / now.total, 1.0), f"{now.done:,} of {now.total:,} · {show.plain(now.what)}{left}"
-        )
-    if now.error:
-        st.markdown(f":small[{show.plain(now.error, 300)}]")
 
 
 def _start(key: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from nascore.benchmarks import table
+from nascore.runs.jobs import Standing
 from nascore.runs.spec import read
 from nascore.studies import STUDIES, jobs, results
 from nascore.studies.paper import papers
@@ -111,7 +112,7 @@ def test_running_it_again_starts_its_job_and_shows_how_far_it_is(
     at.number_input(key="study_seeds").set_value(2)
     at.button(key="study_run").click().run()
     assert asked == [("gradsign", 2)]
-    live = jobs.Rerun("running", 3, 9, "scores", 30.0)
+    live = Standing("running", 3, 9, "scores", left_seconds=30.0)
     monkeypatch.setattr(jobs, "standing", lambda key: live)
     at = visit("papers", paper="gradsign")
     assert "study_cancel" in {b.key for b in at.button}
@@ -119,7 +120,7 @@ def test_running_it_again_starts_its_job_and_shows_how_far_it_is(
 
 
 def test_one_that_was_stopped_can_go_on(shipped: Path, visit: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    stopped = jobs.Rerun("stopped", 3, 9, error="stopped after 3 of 9")
+    stopped = Standing("stopped", 3, 9, error="stopped after 3 of 9")
     monkeypatch.setattr(jobs, "standing", lambda key: stopped)
     at = visit("papers", paper="gradsign")
     assert "stopped after 3 of 9" in said(at)

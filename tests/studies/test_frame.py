@@ -16,7 +16,7 @@ from nascore.locks import hold
 from nascore.stats import Interval, mean
 from nascore.studies import jobs, results
 from nascore.studies.claim import Claim, judged, overall, verdict
-from nascore.studies.study import Kept, Measuring, Progress, Results, Stopped, Study, run
+from nascore.studies.study import Kept, Measuring, Progress, Results, Study, run, trial
 
 ABOVE = Claim("above", "a is above b", "above 0")
 EXACT = Claim("exact", "there are fifty", "50", (50, 50))
@@ -84,9 +84,9 @@ def test_a_papers_verdict_follows_from_its_claims(said: tuple[str, ...], whole: 
 
 def test_a_stopped_study_goes_on_where_it_was(tmp_path: Path) -> None:
     CALLS.clear()
-    seen: list[Progress] = []
-    with pytest.raises(Stopped):
-        run(Tiny(), Kept(tmp_path, "x"), tell=seen.append, stop=lambda: len(seen) == 3)
+    steps = trial(Tiny(), Kept(tmp_path, "x"))
+    assert [next(steps).done for _ in range(3)] == [0, 1, 2]
+    steps.close()
     assert CALLS == [0, 1]
     found = run(Tiny(), Kept(tmp_path, "x"))
     assert CALLS == [0, 1, 2, 3]
@@ -128,7 +128,7 @@ def test_a_rerun_is_the_users_own_and_leaves_the_shipped_one(home: Path) -> None
 
 def test_a_wish_to_stop_is_heard_and_what_was_measured_is_kept(home: Path) -> None:
     CALLS.clear()
-    with pytest.raises(Stopped):
+    with pytest.raises(jobs.Stopped):
         jobs.here("gradsign", tell=lambda at: jobs.cancel("gradsign") if at.done == 2 else None)
     standing = jobs.standing("gradsign")
     assert standing is not None
