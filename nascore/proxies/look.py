@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from nascore.kinds import Proxy
-from nascore.proxies.borrow import borrowed, by_pixel, patched, quick_pool
+from nascore.proxies.borrow import borrowed, by_pixel, walk
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -133,8 +133,7 @@ def scores(
             for name, visit in guests.items():
                 rows[name].append(visit(net, batch, problem))
             if readers:
-                with patched(net, {torch.nn.AvgPool2d: quick_pool}):
-                    seen = glance(net, turned, problem, needs)
+                seen = glance(net, turned, problem, needs)
                 for name, read in readers.items():
                     rows[name].append(read(seen))
     found = {n: torch.stack(r) for n, r in rows.items() if r}
@@ -153,15 +152,15 @@ def glance(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Nee
     """The same of a network in training mode that nobody minds: a copy, or one that is borrowed."""
     import torch
 
-    kinds = torch.nn.Conv2d | torch.nn.Linear
-    layers: dict[str, Any] = {n: m for n, m in net.named_modules() if isinstance(m, kinds)}
+    kinds = (torch.nn.Conv2d, torch.nn.Linear)
+    layers: dict[str, Any] = {n: m for n, m in walk(net) if isinstance(m, kinds)}
     weights = {n: m.weight for n, m in layers.items()}
     seen = Seen({n: w.detach() for n, w in weights.items()})
     if not set(needs) - {"weights"}:
         return seen
     x: Any = batch.x
-    if "input" in needs:
-        x = x.detach().requires_grad_(True)
+    if "input" in needs or ("codes" in needs and x.is_floating_point()):
+        x = x.detach().requires_grad_(True)  # for codes too: a graph that begins with the first ReLU
     out, calls = _forward(net, x, layers, seen, needs)
     later = "input" in needs
     if {"gradients", "outputs", "curvature"} & set(needs):
@@ -227,8 +226,8 @@ def _forward(
     asked = layers.items() if keeps or "flops" in needs else ()
     hooks = [m.register_forward_hook(lambda m, _x, out, n=n: note(n, m, out)) for n, m in asked]
     try:
-        if {"codes", "features"} & set(needs):
-            with _watch(seen, needs):
+        if "features" in needs:
+            with _watch(seen):
                 out = net(x)
             seen.features = out.detach() if seen.features is None else seen.features
         else:
@@ -236,41 +235,54 @@ def _forward(
     finally:
         for hook in hooks:
             hook.remove()
+    if "codes" in needs:
+        seen.codes = [_code(made) for made in _relus(out)]
     return out, calls
 
 
-def _watch(seen: Seen, needs: Collection[Need]) -> Any:
-    """Sees every call of ReLU, in a module or not, and every mean over dimensions, and notes them."""
+def _watch(seen: Seen) -> Any:
+    """Sees every mean over dimensions, in a module or not, and notes what it averages."""
     import torch
     from torch.overrides import TorchFunctionMode
 
     f, t = torch.nn.functional, torch.Tensor
-    relus = {t.relu, t.relu_, torch.relu, torch.relu_, f.relu, f.relu_} if "codes" in needs else set()
-    means = {t.mean, torch.mean, f.adaptive_avg_pool2d} if "features" in needs else set()
+    means = {t.mean, torch.mean, f.adaptive_avg_pool2d}
 
     class Watch(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             given = kwargs or {}
             out = func(*args, **given)
-            if func in relus:
-                seen.codes.append(_code(out))
-            elif (
-                func in means
-                and args[0].dim() > 2
-                and (len(args) > 1 or given.keys() & {"dim", "output_size"})
-            ):
+            several = len(args) > 1 or given.keys() & {"dim", "output_size"}
+            if func in means and args[0].dim() > 2 and several:
                 seen.features = args[0].detach()
             return out
 
     return Watch()
 
 
-def _code(out: Tensor) -> Tensor:
+def _relus(out: Tensor) -> list[Tensor]:
+    """What every ReLU on the way to `out` gave, however it was called: autograd's graph keeps it."""
+    found: list[Tensor] = []
+    ahead, met = [out.grad_fn], {None, out.grad_fn}
+    while ahead:
+        node: Any = ahead.pop()
+        if node is None:
+            continue
+        if node.name() == "ReluBackward0":
+            found.append(node._saved_result)
+        for further, _ in node.next_functions:
+            if further not in met:
+                met.add(further)
+                ahead.append(further)
+    return found
+
+
+def _code(made: Tensor) -> Tensor:
     """(n, units): 1 where a unit fires, else 0, as floats: sums of these below 2^24 are exact.
 
     Units come in the order of memory, whatever it is: all images have the same.
     """
-    code = out.detach().sign()
+    code = made.detach().sign()
     return (code if code.is_contiguous() else code.movedim(1, -1)).flatten(1)
 
 

@@ -22,4 +22,6 @@ class Snip(Summed):
 
     def parts(self, seen: Seen) -> dict[str, Tensor]:
         """Layer -> sum of absolute products."""
-        return {n: p.abs().sum() for n, p in seen.products.items()}
+        import torch
+
+        return {n: torch.linalg.vector_norm(p, ord=1) for n, p in seen.products.items()}

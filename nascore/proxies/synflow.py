@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nascore.proxies.borrow import patched
+from nascore.proxies.borrow import patched, walk
 from nascore.proxies.look import Guest
 
 if TYPE_CHECKING:
@@ -115,5 +115,5 @@ def _plain(net: nn.Module) -> bool:
     dropout = torch.nn.modules.dropout._DropoutNd
     return all(
         isinstance(m, known) or not (m._parameters or m._buffers or isinstance(m, dropout))
-        for m in net.modules()
+        for _, m in walk(net)
     )

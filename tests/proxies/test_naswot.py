@@ -30,6 +30,12 @@ def test_agreement_is_counted_unit_by_unit() -> None:
     assert agreement(codes).tolist() == expected
 
 
+def test_a_relu_before_any_weight_counts_too() -> None:
+    x = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+    seen = look(nn.Sequential(nn.ReLU(), nn.Linear(2, 3)), Batch(x, x, x), None, ("codes",))  # type: ignore[arg-type]
+    assert [c.tolist() for c in seen.codes] == [[[1.0, 0.0], [0.0, 1.0]]]
+
+
 def test_the_score_is_the_log_determinant() -> None:
     k = torch.tensor([[4.0, 1.0], [1.0, 3.0]], dtype=torch.float64)
     assert log_determinant(k).item() == pytest.approx(torch.tensor(11.0).log().item())
