@@ -4,11 +4,12 @@ The cells are those whose scores NAS-Bench-Suite-Zero published for CIFAR-10 (ba
 skeleton), so ours and theirs are compared cell by cell on the same cells, the truth being the benchmark's
 validation accuracy. zero-cost-nas published Spearman's rho on all 15,625 cells; those figures stand beside.
 
-Three ways: `published` starts networks as PyTorch does and shows them CIFAR-10, as both libraries did;
-`start` takes this program's first weights (He et al.) instead; `digits` shows scikit-learn's digits at 32x32.
-What differs between them is due to that alone. CIFAR-10 is not in this project: `--images` is a folder with a
-folder of pictures for each class, without which only `digits` can be done. One CPU second a cell and way,
-two more with GraSP. Scores are kept in `--keep` and a later call goes on with them.
+Four ways: `published` starts networks as PyTorch does and shows them 32 pictures of CIFAR-10, as both
+libraries did; `start` takes this program's first weights (He et al.) instead; `few` shows 20 pictures, which
+also makes GraSP cheaper; `digits` shows scikit-learn's digits at 32x32. What differs between them is due to
+that alone. CIFAR-10 is not in this project: `--images` is a folder with a folder of pictures for each class,
+without which only `digits` can be done. One CPU second a cell and way, two more with GraSP. Scores are kept
+in `--keep` and a later call goes on with them.
 
 `python scripts/check_proxies.py nb201_topology.parquet zc_nasbench201.parquet [--images FOLDER]`: the first
 with arch_str, dataset and val_acc_200_single, the second with dataset, arch_str and a column a score.
@@ -23,6 +24,7 @@ import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +81,17 @@ NOTES = {
 
 @dataclass(frozen=True)
 class Way:
-    """How networks start and what they see."""
+    """How networks start, and which and how many images they see."""
 
     start: str
     images: str
+    number: int = BATCH
 
 
 WAYS = {
     "published": Way("PyTorch's", "CIFAR-10"),
     "start": Way("this program's", "CIFAR-10"),
+    "few": Way("PyTorch's", "CIFAR-10", 20),
     "digits": Way("PyTorch's", "digits"),
 }
 
@@ -101,11 +105,13 @@ class Colored(Digits):
         return Shape((("image", (3, SIDE, SIDE)),), (("class", 10),))
 
 
-def pictures(folder: Path) -> Batch:
+def pictures(folder: Path, number: int) -> Batch:
     """The first pictures of each class in turn, each color with CIFAR-10's mean and spread taken out."""
     kinds = sorted(f for f in folder.iterdir() if f.is_dir())
-    ranks = zip(*(sorted(k.iterdir())[:BATCH] for k in kinds), strict=True)
-    files = [(file, y) for rank in ranks for y, file in enumerate(rank)][:BATCH]
+    ranks = zip_longest(*(sorted(k.iterdir())[:number] for k in kinds))
+    files = [(file, y) for rank in ranks for y, file in enumerate(rank) if file is not None][:number]
+    if len(files) < number:
+        raise SystemExit(f"{folder} holds {len(files)} pictures, {number} are needed; --ways few needs 20")
     x = np.stack([np.asarray(Image.open(f).convert("RGB"), np.float32) / 255 for f, _ in files])
     x = ((x - np.array(MEAN)) / np.array(SPREAD)).astype(np.float32)
     y = torch.tensor([y for _, y in files])
@@ -204,7 +210,9 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder with a folder of pictures for each class")
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--cells", type=int, default=300)
-    parser.add_argument("--grasp", type=int, default=0, help="on how many of the cells, in the first way")
+    parser.add_argument(
+        "--grasp", type=int, default=0, help="on how many of the cells, in the first way asked"
+    )
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "nascope-proxies")
     parser.add_argument("--out", type=Path, default=ROOT / "data" / "checks" / "proxies_nasbench201.json")
     given = parser.parse_args()
@@ -218,20 +226,21 @@ def main() -> None:
     free = [row(n, numbers[:, i], whole) for i, n in enumerate(COUNTED)]
     out = json.loads(given.out.read_text()) if given.out.is_file() else {}
     ways = out.get("ways", {})
-    for name in given.ways.split(","):
+    for i, name in enumerate(given.ways.split(",")):
         way = WAYS[name]
         if way.images == "CIFAR-10" and given.images is None:
             print(f"{name}: needs --images", file=sys.stderr)
             continue
-        batch = pictures(given.images) if way.images == "CIFAR-10" else enlarged(problem.task)  # type: ignore[arg-type]
-        grasp = given.grasp if name == "published" else 0
+        batch = pictures(given.images, way.number) if way.images == "CIFAR-10" else enlarged(problem.task)  # type: ignore[arg-type]
+        grasp = 0 if i else given.grasp
         values = scored(problem, every[: given.cells], way, batch, given.keep / f"{name}.jsonl", grasp)
         rows = [
-            row(n, values[:, i], frame) for i, n in enumerate(MADE) if np.isfinite(values[:, i]).sum() > 9
+            row(n, own, frame) for n, own in zip(MADE, values.T, strict=True) if np.isfinite(own).sum() > 9
         ]
-        ways[name] = {"start": way.start, "images": way.images, "cells": len(frame), "proxies": rows}
+        shown = {"start": way.start, "images": way.images, "pictures": len(batch.x), "cells": len(frame)}  # type: ignore[arg-type]
+        ways[name] = {**shown, "proxies": rows}
     what = "Spearman's rho of scores with validation accuracy on CIFAR-10 after 200 epochs, NAS-Bench-201"
-    out = {"what": what, "networks": "C = 16, N = 5, 32x32, batch of 32, one start each"}
+    out = {"what": what, "networks": "C = 16, N = 5, 32x32, one start each"}
     out |= {"without_a_network": free, "ways": ways}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(out, indent=1) + "\n")
