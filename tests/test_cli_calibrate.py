@@ -72,10 +72,22 @@ def test_tables_of_text_and_columns_give_the_same_numbers(
     lists = pd.DataFrame({"labels": LABELS[:300], "logits": list(LOGITS[:300])})
     lists.to_parquet(tmp_path / "c.parquet")
     first = ask(capsys, "calibrate", tested, "--draws", "0")["measures"]
-    for name in ("a.csv", "b.parquet", "c.parquet"):
+    frame.to_csv(tmp_path / "d.csv", sep=";")  # with row numbers in a column without a name
+    for name in ("a.csv", "b.parquet", "c.parquet", "d.csv"):
         found = ask(capsys, "calibrate", str(tmp_path / name), "--draws", "0")["measures"]
         assert found["ece_15"] == pytest.approx(first["ece_15"])
         assert found["cwce_em_20"] == pytest.approx(first["cwce_em_20"])
+
+
+def test_labels_may_be_a_column_or_true_and_false(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    two = np.stack([P[:80, 0], 1 - P[:80, 0]], 1)
+    kinds = [LABELS[:80] != 0, (LABELS[:80] != 0)[:, None], (LABELS[:80] != 0).astype(float)]
+    found = [
+        ask(capsys, "calibrate", saved(tmp_path / "two.npz", probabilities=two, labels=y), "--draws", "0")
+        for y in kinds
+    ]
+    assert found[0] == found[1] == found[2]
+    assert found[0]["accuracy"] == ((two[:, 1] > 0.5) == kinds[0]).mean()
 
 
 def changed(values: np.ndarray, row: int, new: Any) -> np.ndarray:
@@ -96,16 +108,20 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"probabilities": Q, "labels": Y + 1}, "they seem to count from 1"),
     ({"probabilities": Q, "labels": Y + 0.5}, "which is no class number"),
     ({"probabilities": Q, "labels": Y[:-1]}, "labels have the shape (49,)"),
-    ({"probabilities": Q, "labels": np.eye(4)[Y]}, "labels have the shape (50, 4)"),
+    ({"probabilities": Q, "labels": np.eye(4)[Y]}, "of one-hot rows give the place of the 1"),
     ({"probabilities": changed(Q, 5, np.nan), "labels": Y}, "row 5 holds nan"),
     ({"logits": changed(LOGITS[:50], 6, np.inf), "labels": Y}, "row 6 holds inf"),
     ({"probabilities": Q}, "there are no labels"),
     ({"labels": Y}, "neither probabilities nor logits"),
     ({"a": Y, "b": Y}, "holds a, b"),
     ({"probabilities": Q[:, :1], "labels": Y}, "two classes or more"),
-    ({"probabilities": Q.astype("U9"), "labels": Y}, "not numbers"),
+    ({"probabilities": Q.astype("U9"), "labels": Y}, "row 0 holds the text '0."),
+    ({"probabilities": Q, "labels": np.array([*"abcd"])[Y]}, "labels: row 0 holds the text '"),
+    ({"probabilities": Q[:, 0], "labels": Y}, "of two classes give both"),
+    ({"probabilities": 100 * Q, "labels": Y}, "rows sum to 100: divide by it"),
+    ({"probabilities": Q.T, "labels": Y}, "4 rows of 50 numbers for 50 labels; transpose"),
     ({"probabilities": Q, "logits": LOGITS[50:100], "labels": Y}, "row 0: the softmax of its logits"),
-    ({"probabilities": Q[:0], "labels": Y[:0]}, "the shape (0, 4)"),
+    ({"probabilities": Q[:0], "labels": Y[:0]}, "have no rows"),
 ]  # fmt: skip
 
 
@@ -152,7 +168,10 @@ def test_no_pickle_is_opened_and_no_bomb_unpacked(tmp_path: Path, capsys: pytest
         ("a.csv", b"", "damaged"),
         ("a.csv", b"x,y\n1,2\n", "has the columns x, y"),
         ("a.csv", b"label,p0,p2\n0,1,0\n", "no column for class 1"),
-        ("a.csv", b"label,p0,p1\n0,1,zero\n", "not numbers"),
+        ("a.csv", b"label,p0,p1\n0,1,0\n0,1,zero\n", "row 1 holds the text 'zero'"),
+        ("a.csv", b"label;p0;p1\n0;0,4;0,6\n", "row 0 holds the text '0,4'"),
+        ("a.csv", b"label,class_0,class_1\n0,1,0\n", "has the columns label, class_0, class_1; wanted"),
+        ("a.csv", b"0.2,0.8,1\n0.3,0.7,0\n", "the first line must name the columns"),
         ("a.pkl", b"anything", "is not known"),
     ],
 )

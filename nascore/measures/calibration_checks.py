@@ -69,6 +69,7 @@ def checked(
     given = {k: _numbers(arrays[k], f"{name}: {k}") for k in KINDS if k in arrays}
     if not given:
         raise BadInput(f"{name}: neither probabilities nor logits; give one of them, (n, classes)")
+    _upright(next(iter(given.values())), arrays.get("labels"), name)
     notes: list[str] = []
     if "probabilities" in given:
         notes += _probabilities(given["probabilities"], name, arrays["probabilities"].dtype.itemsize)
@@ -79,19 +80,26 @@ def checked(
         _agree(softmax(given["logits"]) if given["logits"].shape == p.shape else None, p, name)
     logits = given["logits"] if "logits" in given else np.log(np.maximum(p, TINY))
     if labeled and "labels" not in arrays:
-        raise BadInput(f"{name}: there are no labels; give the class of each row as labels, (n,)")
+        raise BadInput(
+            f"{name}: there are no labels; give each row's class as labels, (n,), or as a column label"
+        )
     labels = _labels(arrays["labels"], p, name) if "labels" in arrays else np.empty(0, np.int64)
     return Predictions(name, p, labels, logits, (*notes, *_odd(p, labels)))
 
 
 def _numbers(values: NDArray[Any], where: str) -> NDArray[np.float64]:
     """(n, classes) finite numbers."""
-    if values.dtype.kind not in "fiu":
-        raise BadInput(f"{where} hold {values.dtype}, not numbers")
-    if values.ndim != 2 or values.shape[1] < 2 or not len(values):
+    if values.ndim and not len(values):
+        raise BadInput(f"{where} have no rows")
+    if values.ndim != 2 or values.shape[1] < 2:
+        one = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
+        hint = "; of two classes give both, the one beside its rest" if one else ""
         raise BadInput(
-            f"{where} have the shape {values.shape}; (n, classes) with two classes or more is wanted"
+            f"{where} have the shape {values.shape}; (n, classes) with two classes or more is wanted{hint}"
         )
+    if values.dtype.kind not in "fiu":
+        row, text = _first_text(values)
+        raise BadInput(f"{where}: row {row} holds the text {text!r}, not a number")
     out = values.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(out).all(1))
     if len(bad):
@@ -100,6 +108,26 @@ def _numbers(values: NDArray[Any], where: str) -> NDArray[np.float64]:
             f"{where}: row {bad[0]} holds {row[~np.isfinite(row)][0]}{_more(bad)}; every value must be finite"
         )
     return out
+
+
+def _first_text(values: NDArray[Any]) -> tuple[int, str]:
+    """Row and words of the first value that is no number."""
+    for row, line in enumerate(values):
+        for value in np.atleast_1d(line):
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                return row, str(value)[:40]
+    return 0, str(np.atleast_1d(values[0])[0])[:40]
+
+
+def _upright(values: NDArray[np.float64], labels: NDArray[Any] | None, name: str) -> None:
+    """Refuses (classes, n), which nothing else would call by its name."""
+    n, classes = values.shape
+    if labels is not None and labels.shape == (classes,) and n != classes:
+        raise BadInput(
+            f"{name}: {n} rows of {classes} numbers for {classes} labels; transpose: a row an example"
+        )
 
 
 def _more(rows: NDArray[Any]) -> str:
@@ -112,9 +140,11 @@ def _probabilities(p: NDArray[np.float64], name: str, width: int) -> list[str]:
     bad = np.flatnonzero(outside.any(1))
     if len(bad):
         value = p[bad[0]][outside[bad[0]]][0]
+        percent = (p >= 0).all() and (np.abs(p.sum(1) - 100) < 0.5).all()
+        hint = "rows sum to 100: divide by it" if percent else "logits belong into a field called logits"
         raise BadInput(
             f"{name}: probabilities: row {bad[0]} holds {value:.6g}, which is outside 0 to 1{_more(bad)}; "
-            "logits belong into a field called logits"
+            f"{hint}"
         )
     off = np.abs(p.sum(1) - 1)
     bad = np.flatnonzero(off > SUM.get(width, 1e-3))
@@ -156,10 +186,16 @@ def _agree(own: NDArray[np.float64] | None, p: NDArray[np.float64], name: str) -
 def _labels(values: NDArray[Any], p: NDArray[np.float64], name: str) -> NDArray[np.int64]:
     """(n,) classes."""
     n, classes = p.shape
-    if values.dtype.kind not in "fiu":
-        raise BadInput(f"{name}: labels hold {values.dtype}; class numbers from 0 are wanted")
+    if values.shape == (n, 1):
+        values = values[:, 0]
     if values.shape != (n,):
-        raise BadInput(f"{name}: labels have the shape {values.shape}; one a row, ({n},), is wanted")
+        hint = "; of one-hot rows give the place of the 1" if values.shape == (n, classes) else ""
+        raise BadInput(f"{name}: labels have the shape {values.shape}; one a row, ({n},), is wanted{hint}")
+    if values.dtype.kind == "b":
+        values = values.astype(np.int64)  # False is class 0
+    if values.dtype.kind not in "fiu":
+        row, text = _first_text(values)
+        raise BadInput(f"{name}: labels: row {row} holds the text {text!r}; class numbers from 0 are wanted")
     wrong = ~np.isfinite(values) | (values != np.floor(np.nan_to_num(values)))
     if wrong.any():
         row = int(wrong.argmax())
@@ -188,7 +224,8 @@ def _odd(p: NDArray[np.float64], labels: NDArray[np.int64]) -> list[str]:
     few = [b for b in BINS if b > n]
     if few:
         notes.append(
-            f"{n:,} rows are fewer than {few[0]} bins{' or more' if len(few) > 1 else ''}: "
+            f"{n:,} row{'s are' if n > 1 else ' is'} fewer than {few[0]} bins"
+            f"{' or more' if len(few) > 1 else ''}: "
             "equal mass has no value there, and equal width is mostly noise."
         )
     rare = np.flatnonzero(p[np.arange(n), labels] < TINY)

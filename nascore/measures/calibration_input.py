@@ -12,7 +12,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +27,7 @@ MAX_TEXT = 1 << 28
 MAX_VALUES = 100_000_000
 COLUMN = re.compile(r"(p|prob|probability|probabilities|logit|logits)_?(\d{1,6})")
 FIELDS = (*KINDS, "labels")
+SEPARATORS = (",", ";", "\t")
 
 
 def read(path: Path | str, *, labeled: bool = True) -> Predictions:
@@ -125,8 +126,10 @@ def _csv(stream: BinaryIO, name: str) -> dict[str, NDArray[Any]]:
     data = stream.read(MAX_TEXT + 1)
     if len(data) > MAX_TEXT:
         raise BadInput(f"{name}: over {MAX_TEXT:,} bytes of text; save it as .npz or .parquet")
-    frame: Any = pd.read_csv(io.BytesIO(data))
-    return _columns({str(c): frame[c].to_numpy() for c in frame.columns}, name)
+    first = data.partition(b"\n")[0]
+    frame: Any = pd.read_csv(io.BytesIO(data), sep=max(SEPARATORS, key=lambda s: first.count(s.encode())))
+    found = {str(c): frame[c].to_numpy() for c in frame.columns}
+    return _columns(found, list(found), name)
 
 
 def _parquet(stream: BinaryIO, name: str) -> dict[str, NDArray[Any]]:
@@ -139,23 +142,23 @@ def _parquet(stream: BinaryIO, name: str) -> dict[str, NDArray[Any]]:
             size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
             if size > MAX_BYTES or about.num_rows * about.num_columns > MAX_VALUES:
                 raise BadInput(f"{name}: {size:,} bytes unpacked; the limit is {MAX_BYTES:,}")
-            wanted = [c for c in file.schema_arrow.names if _wanted(c)]
-            found = file.read(wanted)
+            names = file.schema_arrow.names
+            found = file.read([c for c in names if _wanted(c)])
     except pa.ArrowException as error:
         raise BadInput(f"{name}: damaged or no Parquet file ({str(error)[:120]})") from error
     columns: dict[str, NDArray[Any]] = {}
     for c in found.column_names:
         values = found[c].to_numpy()
         columns[c] = np.array(values.tolist()) if values.dtype == object else values
-    return _columns(columns, name)
+    return _columns(columns, names, name)
 
 
 def _wanted(column: str) -> bool:
     return column in ("label", *FIELDS) or COLUMN.fullmatch(column) is not None
 
 
-def _columns(found: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
-    """Arrays of columns: `label`, and one a class or one of lists."""
+def _columns(found: Mapping[str, NDArray[Any]], names: Sequence[str], name: str) -> dict[str, NDArray[Any]]:
+    """Arrays of columns: `label`, and one a class or one of lists; `names` are all that the file has."""
     out = {f: found[f] for f in FIELDS if f in found}
     if "label" in found:
         out["labels"] = found["label"]
@@ -170,13 +173,23 @@ def _columns(found: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[
             raise BadInput(f"{name}: {kind} have no column for class {missing}; they count from 0")
         if numbered:
             out[kind] = np.stack([numbered[i] for i in range(len(numbered))], 1)
-    if not out:
+    if not any(kind in out for kind in KINDS):
+        hint = "; the first line must name the columns" if all(map(_number, names)) else ""
         raise BadInput(
-            f"{name}: has the columns {_list(found)}; wanted are label and p0, p1, ... or logit_0, ..."
+            f"{name}: has the columns {_list(names)}; wanted are label and p0, p1, ... or logit_0, ...{hint}"
         )
     return out
 
 
-def _list(names: Mapping[str, Any]) -> str:
-    shown = [n[:40] for n in list(names)[:8]]
-    return ", ".join(shown) + (", ..." if len(names) > 8 else "") if shown else "nothing"
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _list(names: Iterable[str]) -> str:
+    every = list(names)
+    shown = [n[:40] for n in every[:8]]
+    return ", ".join(shown) + (", ..." if len(every) > 8 else "") if shown else "nothing"

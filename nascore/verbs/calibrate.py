@@ -20,7 +20,9 @@ def add(verb: Callable[..., argparse.ArgumentParser]) -> None:
     """Puts `calibrate` among the verbs."""
     one = verb("calibrate", "measure the calibration of predictions in a file", do_calibrate)
     one.add_argument(
-        "file", metavar="FILE", help=".npz, .csv or .parquet with probabilities or logits, and labels"
+        "file",
+        metavar="FILE",
+        help=".npz, .csv or .parquet with probabilities or logits, and labels; classes and rows count from 0",
     )
     one.add_argument(
         "--validation", metavar="FILE", help="validation predictions: fits the scaling, never the test"

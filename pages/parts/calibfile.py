@@ -31,8 +31,8 @@ FAMILIES = {
 }
 FORMAT = (
     "`.npz` with `probabilities` or `logits` (n, classes) and `labels` (n,), or CSV and Parquet with a "
-    "column `label` and one a class: `p0`, `p1`, ... or `logit_0`, `logit_1`, ... Files are kept in memory "
-    "for this visit only, so a link cannot open them again."
+    "column `label` and one a class: `p0`, `p1`, ... or `logit_0`, `logit_1`, ... Rows and classes count "
+    "from 0. Files are kept in memory for this visit only, so a link cannot open them again."
 )
 
 
