@@ -10,7 +10,7 @@ Source: A Benchmark Study on Calibration (Tao et al., ICLR 2024).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 FILE, STEP = "logits.npz", 64
+ROBUST = "robust_"
 OUTSIDE = ("noise", "photographs")
 AUROCS = tuple(f"auc_{n}" for n in OUTSIDE)
 STATES = {"pre": "before scaling", "post": "after scaling"}
@@ -48,6 +49,7 @@ class KeptLogits:
         keys: (networks,).
         logits: `validation`, `test`, `noise`, `photographs` -> (networks, images, classes) in 64ths.
         labels: `validation`, `test` -> (images,).
+        robust: `noise_1` ... `pgd_3` of `measures.robustness` -> (networks,) shares; empty where unknown.
     """
 
     table: str
@@ -57,6 +59,7 @@ class KeptLogits:
     keys: NDArray[Any]
     logits: dict[str, NDArray[np.int16]]
     labels: dict[str, NDArray[np.int64]]
+    robust: dict[str, Floats] = field(default_factory=dict)
 
     def of(self, part: str, chosen: Any = slice(None)) -> Floats:
         """(networks, images, classes) logits of a part."""
@@ -100,13 +103,15 @@ def read(table: Table) -> KeptLogits:
             logits = {p: held[p] for p in ("validation", "test", *OUTSIDE)}
             labels = {p: held[f"{p}_labels"].astype(np.int64) for p in ("validation", "test")}
             keys, seed = held["keys"], int(held["seed"])
+            beside = {n: held[n].astype(np.float64) for n in held.files if n.startswith(ROBUST)}
     except FileNotFoundError as error:
         raise BadInput(f"{table.name}: keeps no logits of its networks") from error
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"{table.name}: {FILE} is damaged ({str(error)[:120]})") from error
+    robust = {n.removeprefix(ROBUST): v for n, v in beside.items() if n != f"{ROBUST}accuracy"}
     protocol = next((c.protocol for c in table.columns.values() if c.protocol.epochs), None)
     data, epochs = (protocol.data, protocol.epochs) if protocol else ("", 0)
-    return KeptLogits(table.name, data, epochs, seed, keys, logits, labels)
+    return KeptLogits(table.name, data, epochs, seed, keys, logits, labels, robust)
 
 
 def everything(kept: KeptLogits) -> dict[str, Floats]:

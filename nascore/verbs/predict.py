@@ -36,8 +36,6 @@ def predicted(asked: Asked) -> Work:
     """
     import torch
 
-    from nascore.single import Single
-
     torch.set_num_threads(1)
     problem, (space, arch) = asked.problem(), asked.which()
     classed(problem)
@@ -52,7 +50,7 @@ def predicted(asked: Asked) -> Work:
         except StopIteration as end:
             net = end.value
     yield epochs, epochs + 1, "asking the network"
-    said = {n: v[0] for n, v in logits.said(problem, Single(net)).items()}
+    said = logits.said(problem, net)
     labels = {s: problem.task.whole(s).y.cpu().numpy() for s in logits.SPLITS}  # type: ignore[union-attr, arg-type] -- labels
     _save(asked.folder / FILE, said | {f"{s}_labels": y for s, y in labels.items()})
     return {

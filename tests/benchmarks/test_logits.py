@@ -20,7 +20,7 @@ DIGITS = Table(Path(__file__).parents[2] / "data" / "tables" / "nasbench_digits"
 
 
 def test_networks_are_spread_over_accuracy_and_size() -> None:
-    rows = logits.chosen(DIGITS, 100)
+    rows = logits.chosen([DIGITS], 100)
     assert len(set(rows)) == 100
     assert (DIGITS.frame["trained_row"].to_numpy()[rows] == rows).all()
     every = DIGITS.values("val_accuracy")[DIGITS.frame["trained_row"].unique()]
@@ -29,7 +29,19 @@ def test_networks_are_spread_over_accuracy_and_size() -> None:
     assert (np.abs(held - 10) <= 1).all()
     assert len(np.unique(DIGITS.values("params")[rows])) >= 15
     with pytest.raises(BadInput, match="more than the 5,044"):
-        logits.chosen(DIGITS, 5045)
+        logits.chosen([DIGITS], 5045)
+
+
+def test_tables_of_one_space_keep_the_same_networks() -> None:
+    mnist = Table(DIGITS.folder.parent / "nasbench_mnist5k")
+    rows, others = logits.chosen([DIGITS, mnist], 80), logits.chosen([mnist, DIGITS], 80)
+    assert set(DIGITS.frame["key"].iloc[rows]) == set(mnist.frame["key"].iloc[others])
+    held = mnist.frame["trained_row"].unique()
+    tenths = np.quantile(mnist.values("val_accuracy")[held], [1 / 3, 2 / 3])
+    spread = np.bincount(np.searchsorted(tenths, mnist.values("val_accuracy")[others]), minlength=3)
+    assert spread.min() >= 15
+    with pytest.raises(BadInput, match="more than the 1,000 of nasbench_digits and nasbench_mnist5k"):
+        logits.chosen([DIGITS, mnist], 1001)
 
 
 def test_a_step_moves_no_logit_by_more_than_half_of_it_but_for_the_middle() -> None:
@@ -44,7 +56,7 @@ def test_a_stopped_work_goes_on_and_the_file_reads_back(
 ) -> None:
     pytest.importorskip("torch")
     monkeypatch.setattr(logits, "TOGETHER", 2)
-    todo = logits.plan(DIGITS, 4)
+    todo = logits.plan([DIGITS], 4)
     asked = robust.of_table(DIGITS, todo[0].archs[0])
     problem = asked.problem()
     problem = replace(problem, recipe=replace(problem.recipe, epochs=1), task=Digits(train_images=64))
