@@ -75,7 +75,9 @@ def bilevel(
     everything = (trainer.net, trainer, gating, alphas, *kept)
 
     def attempt(batch: Batch) -> None:
-        if order == 2:
+        if step is not None:
+            step(batch, batch)
+        else:
             step_alphas(trainer, gating, alphas, batch, batch, order, penalty)
         learned(trainer, gating, batch, losses)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import mmap
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nascore.task import Batch
 
 MIB = 2**20
+RESERVE = 64 * MIB
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 PERHAPS = ("could not create a primitive", "could not create a memory", "could not execute a primitive")
 
@@ -35,13 +37,14 @@ class Meter:
     Args:
         device: where they are computed.
         held: parameters, which are there anyway.
-        attempt: forward and backward of a batch that moves nothing: what is tried when memory is used up.
+        attempt: a step on a batch: what is tried when memory is used up, after which the search ends.
     """
 
     def __init__(self, device: str, held: Iterable[Tensor], attempt: Callable[[Batch], object]) -> None:
         self.cuda, self.attempt = device.startswith("cuda"), attempt
         self.held = {p.untyped_storage().data_ptr() for p in held}
         self.seconds, self.steps, self.most = 0.0, 0, 0
+        self.reserve = reserved(RESERVE)
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
 
@@ -52,7 +55,7 @@ class Meter:
         Raises:
             NoMemory: memory is used up; says which batch would fit.
         """
-        start = time.perf_counter()
+        start, broom = time.perf_counter(), Broom()
         try:
             if self.steps or self.cuda:
                 yield
@@ -63,8 +66,8 @@ class Meter:
         except (RuntimeError, MemoryError) as error:
             if not (is_full(error) or may_be_full(error)):
                 raise
-            traceback.clear_frames(error.__traceback__)  # they hold the tensors of the step
-            failed = error.with_traceback(None)
+            failed = broom.sweep(error)
+            self.reserve.close()
         else:
             self.seconds += time.perf_counter() - start
             self.steps += 1
@@ -87,11 +90,45 @@ class Meter:
         return {"step_ms": 1e3 * self.seconds / self.steps, **memory}
 
 
+def reserved(size: int) -> mmap.mmap:
+    """Address space that is asked for and not used, so that a limit leaves this much when it is reached.
+
+    What a failed step gives back stays with the allocator, where code that is made for another size of batch
+    may not lie. Memory itself is not taken.
+    """
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    try:
+        return mmap.mmap(-1, size, flags=flags)
+    except OSError:  # not even this much is left; the step will say so
+        return mmap.mmap(-1, mmap.PAGESIZE)
+
+
+class Broom:
+    """Lets go of the tensors of a step that fails; made before the step.
+
+    Frames of the traceback hold some. A backward pass that fails leaves its next nodes waiting in this
+    thread's queue, and with them the whole graph: they are dropped when the queue reaches them, which is the
+    latest nodes first. So one node that is older than the step is worked on.
+    """
+
+    def __init__(self) -> None:
+        with torch.enable_grad():
+            self.old = torch.zeros(1, requires_grad=True).sum()
+
+    def sweep(self, error: BaseException) -> BaseException:
+        """The error without its traceback."""
+        traceback.clear_frames(error.__traceback__)
+        self.old.backward()
+        gc.collect()  # what it left in cycles
+        return error.with_traceback(None)
+
+
 class _Saved:
     """A tensor that waits for the backward pass; counted for as long as it is there."""
 
     def __init__(self, tensor: Tensor, count: _Count) -> None:
-        self.tensor, self.count = tensor, count
+        # a result keeps its graph, and the graph keeps this: a step that fails would never let go of it
+        self.tensor, self.count = tensor.detach(), count
         self.place, size = tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
         count.add(self.place, size)
 
@@ -154,20 +191,21 @@ def fitting(size: int, fits: int) -> str:
 
 def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:
     """The largest of a half, a quarter, ... of a batch that can be worked on, as tried; 0 where none can."""
-    size = len(batch.index) // 2
+    size, room = len(batch.index) // 2, RESERVE // 2
     while size:
-        gc.collect()  # what the failed step left in cycles
+        broom = Broom()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         try:
-            attempt(part(batch, size))
+            with contextlib.closing(reserved(room)):
+                attempt(part(batch, size))
         except (RuntimeError, MemoryError) as error:
             if not (is_full(error) or may_be_full(error)):
                 raise
-            traceback.clear_frames(error.__traceback__)
+            broom.sweep(error)
         else:
             return size
-        size //= 2
+        size, room = size // 2, max(room // 2, mmap.PAGESIZE)  # leaves the rest to the next one's code
     return 0
 
 

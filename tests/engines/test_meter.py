@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -142,6 +146,78 @@ def test_other_errors_stay_what_they_are() -> None:
     assert is_full(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
     assert is_full(RuntimeError(FULL))
     assert not is_full(ValueError("out of memory"))
+
+
+class Fails(torch.autograd.Function):
+    """Passes on; memory is used up on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError(FULL)
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_a_step_that_fails_lets_go_of_its_tensors_before_less_is_tried(way: str) -> None:
+    batch = next(iter(problem().batches("train", "one")))
+    left: list[int] = []
+    x = torch.randn(8, requires_grad=True)
+
+    def step() -> None:
+        kept = (x * 2).sigmoid()
+        if way == "forward":
+            raise RuntimeError(FULL)
+        (kept.exp() + Fails.apply(kept)).sum().backward()  # the other branch is left waiting
+
+    def attempt(_: Any) -> None:
+        left.append(sum(type(o).__name__ == "_Saved" for o in gc.get_objects()))
+
+    meter = Meter("cpu", [x], attempt)
+    with pytest.raises(NoMemory, match="8 would fit"), meter.step(batch):
+        step()
+    assert left == [0]
+
+
+LIMITED = """
+import resource, torch
+torch.set_num_threads(1)
+from nascore.engines.bilevel import bilevel
+from nascore.errors import NoMemory
+from nascore.evaluators.trained import Trained
+from nascore.gates import Softmax
+from nascore.problem import Memo, Problem
+from nascore.recipe import Trainer
+from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.spaces.nasbench201 import Nasbench201
+from nascore.tasks.images import Digits
+
+def searched(batch):
+    recipe = SgdCosine(epochs=1, batch=batch)
+    p = Problem(Nasbench201(2, 16, 1, 1), Digits(1000), recipe, Trained(), memo=Memo())
+    net, gating = p.supernet("separate"), Softmax(p.space)
+    alphas = torch.optim.Adam(gating.parameters(), 0.01)
+    trainer = Trainer(p, net, 1)
+    events = bilevel(p, trainer, gating, alphas, 1)
+    trainer.batches = lambda *_: list(p.batches("train", "one"))[:1]
+    return next(events)
+
+searched(4)
+used = next(int(s.split()[1]) for s in open("/proc/self/status") if s.startswith("VmData"))
+resource.setrlimit(resource.RLIMIT_DATA, (1024 * used + 200 * 2**20, resource.RLIM_INFINITY))
+try:
+    searched(1000)
+except NoMemory as error:
+    print(error)
+"""
+
+
+def test_a_process_short_of_memory_tells_a_batch_that_fits() -> None:
+    out = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False)
+    said = r"out of memory with a batch of 1000; (500|250|125) would fit: set recipe.batch to \1"
+    assert re.search(said, out.stdout), out.stdout + out.stderr[-2000:]
 
 
 def test_a_part_of_a_batch_is_its_first_examples() -> None:
