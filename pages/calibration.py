@@ -52,4 +52,6 @@ found = calibdata.tables()
 asked = calibask.asked(found)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="calib-what"):
     calibask.choose(asked, found)
+titles = calibask.sources(found)
+calibask.unknown("source", titles, f"this is {titles[asked.source]}")
 body(asked, found)

@@ -30,12 +30,14 @@ class Family:
 
     Attributes:
         title: what people call it.
+        short: the same within a sentence, `{}` for its number of bins.
         says: its definition in one or two sentences.
         binned: whether a number of bins follows its name.
         source: who defined it.
     """
 
     title: str
+    short: str
     says: str
     binned: bool
     source: str
@@ -44,6 +46,7 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "ece": Family(
         "ECE",
+        "ECE-{}",
         "Bins of equal width over the confidence of the predicted class: the gap between accuracy and mean "
         "confidence, averaged over bins by how many predictions they hold.",
         True,
@@ -51,12 +54,14 @@ FAMILIES: dict[str, Family] = {
     ),
     "ece_em": Family(
         "ECE, equal mass",
+        "ECE-{} of equal mass",
         "As ECE, with bins that hold equally many predictions.",
         True,
         "Nixon et al. 2019",
     ),
     "cwce": Family(
         "Classwise ECE",
+        "classwise ECE-{}",
         "For each class, bins of equal width over its probability of all predictions: the gap between how "
         "often it was the label and its mean probability, averaged over bins and classes.",
         True,
@@ -64,17 +69,20 @@ FAMILIES: dict[str, Family] = {
     ),
     "cwce_em": Family(
         "Classwise ECE, equal mass",
+        "classwise ECE-{} of equal mass",
         "As classwise ECE, with bins that hold equally many predictions.",
         True,
         "Nixon et al. 2019",
     ),
     "mce": Family(
         "MCE",
+        "MCE-{}",
         "The largest gap between accuracy and mean confidence of a bin that is not empty; equal width.",
         True,
         "Guo et al. 2017, equation 5",
     ),
     "ksce": Family(
+        "KS error",
         "KS error",
         "The largest distance of the cumulated confidence from the cumulated accuracy, in the order of "
         "confidence. Needs no bins.",
@@ -83,12 +91,14 @@ FAMILIES: dict[str, Family] = {
     ),
     "kdece": Family(
         "KDE error",
+        "KDE error",
         "The mean distance of accuracy from confidence, with accuracy as a smooth function of confidence "
         "from two kernel densities.",
         False,
         "Zhang et al. 2020",
     ),
     "mmce": Family(
+        "MMCE",
         "MMCE",
         "The length of the mean of (confidence - right) in a kernel space: gaps at near confidences with "
         "one sign add up.",
@@ -97,12 +107,14 @@ FAMILIES: dict[str, Family] = {
     ),
     "nll": Family(
         "Log loss",
+        "log loss",
         "The mean of minus the logarithm of the label's probability, in nats. A proper score: it counts "
         "accuracy as well.",
         False,
         "",
     ),
     "brier": Family(
+        "Brier score",
         "Brier score",
         "The squared distance of the probabilities from the label's one-hot vector, summed over classes. A "
         "proper score: it counts accuracy as well.",
@@ -146,6 +158,13 @@ def title(name: str) -> str:
     stem, bins = family(name)
     named = FAMILIES[stem].title if stem in FAMILIES else stem
     return f"{named}, {bins} bins" if bins else named
+
+
+def short(name: str) -> str:
+    """The same within a sentence: `ECE-15 of equal mass`, `KS error of 100 bins`."""
+    stem, bins = family(name)
+    about = FAMILIES[stem]
+    return about.short.format(bins) if about.binned or not bins else f"{about.short} of {bins} bins"
 
 
 def measure(probabilities: ArrayLike, labels: ArrayLike, names: Sequence[str] = NAMES) -> dict[str, float]:

@@ -22,6 +22,7 @@ from nascore.errors import BadInput
 from nascore.measures.agreement import Measured as Tau
 from nascore.measures.agreement import average, difference, measured
 from nascore.measures.agreement import kendall as tau
+from nascore.measures.calibration import short
 from nascore.measures.calibration_table import AVAILABLE, DIVISORS, Histograms, Measured, floors, hcs
 from nascore.stats import Interval, kendall, mean
 
@@ -38,19 +39,25 @@ QUESTIONS = {
     "data": "Does calibration carry over from one data set to another?",
     "robustness": "Can robustness stand for calibration?",
     "measures": "Do the measures agree?",
-    "scaling": "Does temperature scaling help all alike?",
+    "scaling": "Does scaling after training help all alike?",
     "accuracy": "Are accurate networks better calibrated?",
     "bins": "What does the number of bins change?",
     "designs": "Which designs are better calibrated?",
 }
 PAPER = {
-    "data": "Little: ECE agrees weakly across CIFAR-10, CIFAR-100 and ImageNet16, less so among the best.",
-    "robustness": "Only among accurate networks; out-of-distribution AUROC is unreliable.",
-    "measures": "All agree but classwise ECE with bins of equal mass, which is not reliable.",
-    "scaling": "No: who is good before need not be good after.",
-    "accuracy": "Among the accurate ones yes; over all there is no clear relation.",
-    "bins": "Much after scaling, little before: tell post-hoc results for several numbers of bins.",
-    "designs": "It depends on size and data; wider networks are worse calibrated on the harder data sets.",
+    "data": "Little. Tau of ECE-15 is 0.36 between CIFAR-10 and CIFAR-100, 0.14 and 0.66 of these with "
+    "ImageNet16; among the 100 most accurate 0.14, -0.23 and 0.12.",
+    "robustness": "Only among accurate networks; AUROC is unreliable. The released curve, "
+    "from 0.5 falling to 0, takes the least accurate networks first.",
+    "measures": "All agree (tau with ECE-15 of 0.79 to 0.98) but classwise ECE with bins of equal mass, 0.26 "
+    "on CIFAR-10 and -0.35 on ImageNet16, which is not reliable.",
+    "scaling": "No: tau of ECE-15 before and after is 0.07 on CIFAR-10. Who is good before need not be good "
+    "after.",
+    "accuracy": "Among networks above 90 % on CIFAR-10 yes; over all there is no clear relation.",
+    "bins": "Much after scaling, little before: tau of ECE-15 and ECE-500 is 0.70 before, 0.21 after on "
+    "CIFAR-10, that of ECE-5 and ECE-15 0.99 and 0.58. Tell post-hoc results for several numbers of bins.",
+    "designs": "It depends on size and data. From width 8 to 64 ECE-15 grows from 1.6 to 10.7 % on CIFAR-100 "
+    "and from 1.8 to 7.7 % on ImageNet16; on CIFAR-10 it stays between 3.5 and 4.5 %.",
 }
 MISSING = {
     "data": "A third data set is not in the tables.",
@@ -153,7 +160,7 @@ def across_data(one: Measured, two: Measured) -> Answer:
         numbers["ECE, two seeds minus two data sets"] = difference(seeds_agree, ece)
     says = _carried(ece, accuracy, seeds_agree)
     figure = {"x": a.mean("ece_15"), "y": b.mean("ece_15"), "accuracy": a.mean("accuracy"), "keys": a.keys}
-    return Answer("data", says, len(i), numbers, figure | {"names": (a.data, b.data)})
+    return Answer("data", says, len(i), numbers, figure | {"data": (a.data, b.data)})
 
 
 def _carried(ece: Tau, accuracy: Tau, seeds: Tau | None) -> str:
@@ -225,11 +232,12 @@ def agreement(m: Measured) -> Answer:
         matrix[i, j] = matrix[j, i] = kendall(values[i], values[j])
     first = m.mean("ece_15")
     told = [n for n in ("ece_100", "mce_20", "ksce_100", "mmce_100", "nll", "brier") if n in names]
-    numbers = {f"ece_15 and {n}": tau(first, m.mean(n)).interval() for n in told}
+    numbers = {f"ECE-15 and {short(n)}": tau(first, m.mean(n)).interval() for n in told}
     low = min(numbers, key=lambda n: numbers[n].value)
     far = [n for n, v in numbers.items() if v.value < 0.7]
     says = (
-        f"The least agreement with ECE-15 is that of {low.split()[-1]} (tau {numbers[low].value:.2f}). "
+        f"The least agreement with ECE-15 is that of {low.removeprefix('ECE-15 and ')} (tau "
+        f"{numbers[low].value:.2f}). "
         + (f"{len(far)} of {len(numbers)} compared here are below 0.7." if far else "All are above 0.7.")
     )
     return Answer("measures", says, len(m.keys), numbers, {"names": names, "matrix": matrix})

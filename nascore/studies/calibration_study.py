@@ -1,9 +1,9 @@
 """A Benchmark Study on Calibration (Tao et al., 2024): its seven questions, asked of the shipped tables.
 
 Nothing is trained: the tables keep for every training a histogram of confidence over its test images, before
-and after temperature scaling, and that of the digits the logits of a hundred networks. Each question has one
-claim, decided on the table that fits it best; the other tables, and what only logits can say, stand beside
-it. Intervals are over architectures, classes of equal networks counted once.
+and after temperature scaling, and of eighty networks the logits. Each question has one claim, decided on the
+table that fits it best; the other tables, and what only logits can say, stand beside it. Intervals are over
+architectures, classes of equal networks counted once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from nascore.benchmarks.table import Table, open_table
 from nascore.kinds import knob
 from nascore.measures import calibration_kept, calibration_logits
 from nascore.measures import calibration_questions as questions
+from nascore.measures.calibration import short
 from nascore.measures.calibration_questions import Answer
 from nascore.measures.calibration_table import Histograms, Measured, histograms, measured
 from nascore.stats import Interval
@@ -34,17 +35,17 @@ CELLS = (
 )
 NUMBERS = {
     "robustness": "noise 0.5, all minus",
-    "measures": ("ece_15 and ksce_100", "ece_15 and mmce_100"),
+    "measures": ("ECE-15 and KS error of 100 bins", "ECE-15 and MMCE of 100 bins"),
     "scaling": "accuracy's minus ECE's",
     "accuracy": "upper half",
     "bins": "ECE-15 and ECE-100, before minus after",
     "designs": ("total width and ECE", "kernel parameters and ECE"),
 }
-FROM_LOGITS = ("ece_em_15", "kdece", "cwce_15", "cwce_em_15")
+FROM_LOGITS = tuple(f"ECE-15 and {short(n)}, before" for n in ("ece_em_15", "kdece", "cwce_15", "cwce_em_15"))
 BESIDE = {
     "data": ("accuracy minus ECE", "ECE, digits and mnist5k", "ECE, two seeds of digits", "ECE among the"),
     "robustness": ("noise 0.5, all", "noise 0.5, 100 most accurate"),
-    "measures": ("ece_15 and mce_20", "ece_15 and ece_100"),
+    "measures": ("ECE-15 and MCE-20", "ECE-15 and ECE-100"),
     "scaling": ("ECE before and after", "share that got worse"),
     "accuracy": ("all", "100 most accurate"),
     "bins": ("ECE-15 and ECE-100, after", "ECE-15 and ECE-5, after"),
@@ -110,9 +111,9 @@ class CalibrationStudy(Study):
         ),
     )
     left: ClassVar[str] = (
-        "No claim is decided on equal mass, classwise and kernel density errors, 200 and 500 bins, or "
-        "out-of-distribution images: those of a hundred cells with kept logits stand beside the claims. "
-        "Attacks are not tried."
+        "No claim is decided on equal mass, classwise and kernel density errors, 200 and 500 bins, attacks "
+        "or out-of-distribution images: those of the networks with kept logits, one training each, stand "
+        "beside."
     )
 
     seeds: int = knob(3, 1, 3, "trainings of each architecture that are averaged")
@@ -130,8 +131,8 @@ class CalibrationStudy(Study):
         for i, question in enumerate(questions.QUESTIONS):
             yield Progress(len(TITLES) + i, total, questions.QUESTIONS[question])
             answers[question] = asked(question, tables, held)
-        yield Progress(total - 1, total, "all measures of the cells with kept logits")
-        return judge(answers, by_logits(tables[DIGITS]))
+        yield Progress(total - 1, total, "all measures of the networks with kept logits")
+        return judge(answers, by_logits(tables))
 
     def some(self, m: Measured) -> Measured:
         """Its first architectures and seeds."""
@@ -159,17 +160,23 @@ def only(kept: Histograms, m: Measured) -> Histograms:
     return Histograms(kept.keys[use], kept.seeds[use], *pairs)
 
 
-def by_logits(table: Table) -> dict[str, claim.Measured]:
-    """What histograms cannot say, from the cells whose logits are kept; nothing where there are none."""
-    if not calibration_kept.has(table.folder):
-        return {}
-    kept = calibration_kept.read(table)
-    values = calibration_kept.everything(kept)
-    agree = calibration_logits.agreement(kept, values).numbers
-    outside = calibration_logits.robustness(kept, values).numbers
-    told = {f"Measures: {n}": agree[n] for n in (f"ece_15 and {m}, before" for m in FROM_LOGITS)}
-    told |= {f"Robustness: ECE and {n}": v for n, v in outside.items() if "before" in n}
-    return {f"{n}, cells with kept logits": v for n, v in told.items()}
+def by_logits(tables: dict[str, Table]) -> dict[str, claim.Measured]:
+    """What histograms cannot say, from the networks whose logits are kept; nothing where there are none."""
+    kept = {n: calibration_kept.read(t) for n, t in tables.items() if calibration_kept.has(t.folder)}
+    values = {n: calibration_kept.everything(k) for n, k in kept.items()}
+    told: dict[str, claim.Measured] = {}
+    if DIGITS in kept and MNIST in kept:
+        carried = calibration_logits.across_data(kept[DIGITS], values[DIGITS], kept[MNIST], values[MNIST])
+        told |= {f"Data: {n}, with kept logits": v for n, v in carried.numbers.items()}
+    for name, held in kept.items():
+        where = f"{TITLES[name]} with kept logits"
+        agree = calibration_logits.agreement(held, values[name]).numbers
+        outside = calibration_logits.robustness(held, values[name]).numbers
+        bins = calibration_logits.bin_numbers(held, values[name]).numbers
+        told |= {f"Robustness: ECE and {n}, {where}": v for n, v in outside.items() if "after" not in n}
+        told |= {f"Measures: {n}, {where}": agree[n] for n in FROM_LOGITS}
+        told |= {f"Bins: {n}, {where}": v for n, v in bins.items() if "500" in n}
+    return told
 
 
 def judge(answers: dict[str, dict[str, Answer]], more: dict[str, claim.Measured]) -> Results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,14 @@ def asked(found: list[Table]) -> Asked:
     view = query.get("view", "")
     view = view if view in views(source) else "network"
     return Asked(source, view, query.get("scaled", "") != "no")
+
+
+def unknown(name: str, known: Iterable[str], instead: str) -> None:
+    """Says so where the address names what is not there."""
+    given = st.query_params.get(name, "")
+    if given and given not in known:
+        what = {"arch": "architecture"}.get(name, name)
+        st.info(show.plain(f"There is no {what} {given[:60]} here; {instead}.", 200))
 
 
 def sources(found: list[Table]) -> dict[str, str]:

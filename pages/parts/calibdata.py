@@ -99,20 +99,33 @@ def _everything(folder: str, changed: int) -> dict[str, Any]:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Mending every network with kept logits...")
-def from_logits(key: str, stamp: tuple[str, int], method: str = "") -> Answer | None:
+def from_logits(
+    key: str, stamp: tuple[str, int], method: str = "", other: tuple[str, int] | None = None
+) -> Answer | None:
     """The answer of the networks whose logits are kept; None where they cannot answer.
 
     Args:
         key: of the question.
         stamp: of the table.
         method: of scaling, for the question that asks of it.
+        other: of the second table, for the question that needs two.
     """
     held = _logits(*stamp)
     if held is None or key not in by_logits.ANSWERED:
         return None
-    if key == "scaling":
-        return by_logits.scaling(held, method)
-    asks = {"measures": by_logits.agreement, "robustness": by_logits.robustness}
+    match key:
+        case "scaling":
+            return by_logits.scaling(held, method)
+        case "data":
+            two = _logits(*other) if other else None
+            if two is None or other is None:
+                return None
+            return by_logits.across_data(held, _everything(*stamp), two, _everything(*other))
+    asks = {
+        "measures": by_logits.agreement,
+        "robustness": by_logits.robustness,
+        "bins": by_logits.bin_numbers,
+    }
     return asks[key](held, _everything(*stamp))
 
 

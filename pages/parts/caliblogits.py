@@ -14,7 +14,7 @@ from nascore.measures.calibration_logits import ANSWERED
 from nascore.measures.calibration_questions import Answer
 from nascore.measures.calibration_scaling import METHODS
 from nascore.outside import SAYS
-from nascore.view import figures_matrix
+from nascore.view import axes, figures_matrix, figures_study
 from pages.parts import benchdata, calibask, calibdata, show
 
 WAYS = ("histograms", "logits")
@@ -23,21 +23,39 @@ HOW_SQUARE = (
     "of bins from few to many. Hover a square for both names, tau and its 95 % interval. Higher AUROC is "
     "better, all other measures are better low, so agreement with an AUROC is below 0."
 )
+HOW_CARRIED = (
+    "A row is a measure, its dot Kendall's tau between the values of the same networks on the two data sets, "
+    "with a 95 % interval over networks. Accuracy, in color, is there to compare with."
+)
 HOW_WAYS = (
     "Histograms of confidence are kept of every network; they allow some measures, and temperature. Logits "
     "are kept of some networks, spread over accuracy and size; they allow all measures and every way to mend."
 )
 
 
-def answered(asked: str, found: Table, held: KeptLogits) -> Answer | None:
-    """The answer by kept logits, where the address asks for it and they can answer; else None."""
-    if asked not in ANSWERED:
+def answered(asked: str, found: Table, held: KeptLogits, others: list[Table]) -> Answer | None:
+    """The answer by kept logits, where the address asks for it and they can answer; else None.
+
+    Args:
+        asked: the question.
+        found: the table.
+        held: its networks with logits.
+        others: tables of the same space.
+
+    Raises:
+        BadInput: two tables have too few networks in common.
+    """
+    second = next((t for t in others if calibdata.logits(t)), None)
+    if asked not in ANSWERED or (asked == "data" and second is None):
         return None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="calib-from-row"):
         by_logits, method = _way(asked, len(held.keys)), ""
         if by_logits and asked == "scaling":
             method = calibask.method("Method")
-    return calibdata.from_logits(asked, benchdata.stamp(found), method) if by_logits else None
+    if not by_logits:
+        return None
+    other = benchdata.stamp(second) if second is not None else None
+    return calibdata.from_logits(asked, benchdata.stamp(found), method, other)
 
 
 def _way(asked: str, many: int) -> bool:
@@ -62,6 +80,7 @@ def beside(asked: str, found: Table) -> None:
     """What stands above the numbers: all methods, or what the outside is."""
     if asked == "scaling":
         _methods(found)
+    if asked in ("scaling", "bins"):
         return
     told = "; ".join(f"*{n}* are {s}" for n, s in SAYS.items())
     st.markdown(f":small[:gray[AUROC is how well entropy tells test images from others: {told}.]]")
@@ -89,6 +108,22 @@ def _methods(found: Table) -> None:
         "accuracy": number("Accuracy", format="%+.2f", width=76, help="Mean change, in points"),
     }
     st.dataframe(pd.DataFrame(rows), key="calib-methods", column_config=columns, hide_index=True)
+
+
+def carried(a: Answer) -> None:
+    """Every kind of measure on two data sets."""
+    taus = a.figure["taus"][::-1]
+    picture = {
+        "x": "Kendall's tau between " + " and ".join(axes.named(d) for d in a.figure["data"]),
+        "names": a.figure["names"][::-1],
+        "values": [v.value for v in taus],
+        "low": [v.low for v in taus],
+        "high": [v.high for v in taus],
+        "marked": "accuracy",
+        "zero": True,
+    }
+    fig = figures_study.whiskers(picture, show.theme())
+    show.panel("Each measure on two data sets", HOW_CARRIED, fig, "calib-figure-carried", a.says)
 
 
 def square(a: Answer) -> None:

@@ -17,6 +17,7 @@ from nascore.measures.calibration_table import COARSE, DIVISORS
 from nascore.view import axes, figures_calibration, figures_networks
 from pages.parts import benchdata, calibask, calibdata, caliblogits, errors, show
 
+ONE_LINE, TWO_LINES = 30, 52  # letters of a cell, pixels of a row that is folded once
 SHORT = {
     "data": "Data sets",
     "robustness": "Robustness",
@@ -28,7 +29,7 @@ SHORT = {
 }
 TITLES = {
     "data": "The same networks on two data sets",
-    "robustness": "ECE and accuracy under noise",
+    "robustness": "ECE and robustness",
     "measures": "Kendall's tau between measures",
     "scaling": "Before and after scaling",
     "accuracy": "Accuracy and ECE",
@@ -50,10 +51,15 @@ def view(found: Table, every: list[Table]) -> None:
     )
     asked = str(st.session_state[key])
     held = calibdata.logits(found)
-    answer = caliblogits.answered(asked, found, held) if held else None
+    others = [t for t in every if t.name != found.name and alike(t, found)]
+    try:
+        answer = caliblogits.answered(asked, found, held, others) if held else None
+    except AppError as error:
+        errors.refused(error)
+        return
     st.markdown(f"#### {show.plain(QUESTIONS[asked])}")
     if held is None or answer is None:
-        _by_histograms(asked, found, every)
+        _by_histograms(asked, found, others)
         return
     _words(answer, found)
     left, right = st.columns([1.4, 1] if asked == "measures" else [1.2, 1], gap="medium")
@@ -65,11 +71,14 @@ def view(found: Table, every: list[Table]) -> None:
         _numbers(answer)
 
 
-def _by_histograms(asked: str, found: Table, every: list[Table]) -> None:
-    """The answer of all networks of the table."""
-    others = [t for t in every if t.name != found.name and alike(t, found)]
+def _by_histograms(asked: str, found: Table, others: list[Table]) -> None:
+    """The answer of all networks of the table; `others` are tables of the same space."""
     if asked == "data" and not others:
-        show.empty("equalizer", "No second table of this space keeps histograms.", "Import or make one.")
+        show.empty(
+            "equalizer",
+            "Only one data set is known for this space.",
+            "The question needs the same networks on two: choose another table, or make a second one.",
+        )
         return
     try:
         answer = calibdata.answer(asked, tuple(benchdata.stamp(t) for t in (found, *others[:1])))
@@ -91,7 +100,10 @@ def alike(a: Table, b: Table) -> bool:
 
 def _words(a: Answer, found: Table) -> None:
     st.markdown(f"**{show.plain(benchdata.title(found))}**: {show.plain(a.says, 500)}")
-    st.markdown(f":gray[**The study**, on NATS-Bench: {show.plain(PAPER[a.key], 300)}]")
+    st.markdown(
+        ":gray[**The study**, on NATS-Bench, with numbers of its released notebooks and figures: "
+        f"{show.plain(PAPER[a.key], 300)}]"
+    )
     if a.missing:
         st.markdown(
             f":gray[:material/block: **Not measurable from what is shipped**: {show.plain(a.missing, 300)}]"
@@ -101,26 +113,41 @@ def _words(a: Answer, found: Table) -> None:
 def _numbers(a: Answer) -> None:
     """What was measured, with intervals."""
     show.over("Numbers", "Kendall's tau-b unless said; 95 % over architectures.", key="calib-numbers")
+    named = {k: _named(k, a) for k in a.numbers}
     frame = pd.DataFrame(
-        [{"what": k, "value": v.value, "low": v.low, "high": v.high, "n": v.n} for k, v in a.numbers.items()]
+        [
+            {"what": named[k], "value": v.value, "low": v.low, "high": v.high, "n": v.n}
+            for k, v in a.numbers.items()
+        ]
     )
     number = st.column_config.NumberColumn
     columns: dict[str, Any] = {
-        "what": st.column_config.TextColumn("Of", width=185),
-        "value": number("Value", format="%.2f", width=52),
-        "low": number("Low", format="%.2f", width=52),
-        "high": number("High", format="%.2f", width=52),
-        "n": number("n", format="localized", width=52),
+        "what": st.column_config.TextColumn("Of", width=215),
+        "value": number("Value", format="%.2f", width=50),
+        "low": number("Low", format="%.2f", width=48),
+        "high": number("High", format="%.2f", width=48),
+        "n": number("n", format="localized", width=50),
     }
-    st.dataframe(frame, key="calib-answer", column_config=columns, hide_index=True)
+    high = TWO_LINES if max(map(len, named.values())) > ONE_LINE else None
+    st.dataframe(frame, key="calib-answer", column_config=columns, hide_index=True, row_height=high)
+
+
+def _named(what: str, a: Answer) -> str:
+    """What a number is of, with data sets by their titles."""
+    for data in a.figure.get("data", ()):
+        what = what.replace(data, axes.named(data))
+    return what[:1].upper() + what[1:]
 
 
 def draw(a: Answer) -> None:
     """The figure of a question."""
     t, f = show.theme(), a.figure
     match a.key:
+        case "data" if "taus" in f:
+            caliblogits.carried(a)
+            return
         case "data":
-            x, y = (f"ECE, 15 bins, {axes.named(name)}" for name in f["names"])
+            x, y = (f"ECE, 15 bins, {axes.named(name)}" for name in f["data"])
             fig = figures_networks.cloud(f["x"], f["y"], f["keys"].tolist(), t, titles=(x, y), equal=True)
         case "scaling":
             titles = ("ECE, 15 bins, before scaling", "ECE, 15 bins, after scaling")

@@ -45,6 +45,8 @@ def view(a: Asked) -> None:
             return
         row = _network(spec, frame)
         links.link(links.ARCHITECTURE, "Architecture", "account_tree", run=run, arch=str(row["key"]))
+    calibask.unknown("run", found, f"this is {found[run]}")
+    calibask.unknown("arch", frame["key"].astype(str).tolist(), "this is the best network of the run")
     try:
         asked = predictions.of_run(spec, tuple(row["arch"]))
         told = f"{asked.length()} epochs on {axes.named(spec.task.data)}, seed {asked.problem().seed}"

@@ -14,10 +14,10 @@ from pages.parts.calibask import Asked
 from pages.parts.calibjob import Held
 
 WAYS = {"histograms": "histogram", "logits": "predictions"}
-CANNOT = (
-    "Of this training the table keeps a histogram of confidence: enough for bins of equal width whose number "
-    "divides 100. Bins of equal mass, single classes, kernel densities, AUROC and other ways to mend need "
-    "what the network says of every image."
+CANNOT = "Of this training the table keeps a histogram of confidence only."
+WHY = (
+    "That suffices for bins of equal width whose number divides 100; equal mass, single classes, kernel "
+    "densities, AUROC and other ways to mend need what the network says of every image."
 )
 
 
@@ -62,7 +62,7 @@ def _view(a: Asked, found: Table, m: Measured, at: tuple[int, int]) -> None:
         calibfile.judged(a, *held, where=where)
         return
     if not robust.can_train(found):
-        show.empty("equalizer", CANNOT, "This table does not say how its networks were trained.")
+        show.empty("equalizer", CANNOT, f"{WHY} This table does not say how its networks were trained.")
         return
     try:
         asked = predictions.of_table(found, tuple(found.archs[m.rows[place]].tolist()), seed)
@@ -73,7 +73,7 @@ def _view(a: Asked, found: Table, m: Measured, at: tuple[int, int]) -> None:
     if (held := calibjob.kept(asked)) is not None:
         calibfile.judged(a, *held, where=where)
         return
-    show.empty("equalizer", CANNOT, "Train it again to get them.")
+    show.empty("equalizer", CANNOT, f"{WHY} Train it again to get that.")
     calibjob.panel(asked, told)
 
 

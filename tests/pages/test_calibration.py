@@ -77,6 +77,7 @@ def test_bins_seed_and_scaling_stand_in_the_address(visit: Open, tables: Path) -
 def test_nonsense_in_the_address_is_as_good_as_nothing(visit: Open, tables: Path) -> None:
     at = visit("calibration", source="nothing", view="upside", bins="7", seed="x", arch="<b>no</b>")
     assert "This table has no architecture <b>no</b>" in said(at)
+    assert "There is no source nothing here; this is NAS-Bench" in said(at)
     assert at.select_slider(key="calib_bins").value == 20
     assert at.get("plotly_chart")
 
@@ -102,7 +103,22 @@ def test_each_question_has_an_answer_a_figure_and_intervals(visit: Open, tables:
     frame = at.dataframe[0].value
     assert (frame["low"] <= frame["value"]).all()
     assert (frame["value"] <= frame["high"]).all()
-    assert frame["n"].max() == 1000
+    assert frame["n"].max() == (80 if question == "measures" else 1000)
+    assert not frame["what"].str.contains("_|mnist5k").any()
+
+
+def test_questions_are_asked_again_of_networks_with_kept_logits(visit: Open, tables: Path) -> None:
+    told = {}
+    for question in ("data", "robustness", "bins"):
+        at = visit(
+            "calibration", source="nasbench_mnist5k", view="questions", q=question, **{"from": "logits"}
+        )
+        frame = at.dataframe[0].value
+        assert (frame["n"].max(), len(at.get("plotly_chart"))) == (80, 1 + (question == "bins"))
+        told[question] = frame.set_index("what")["value"]
+    assert told["data"]["KDE error, after"] == pytest.approx(1)  # the other table is a copy
+    assert told["robustness"]["PGD, all"] < 0
+    assert 0 < told["bins"]["ECE-15 and ECE-500, after"] < told["bins"]["ECE-15 and ECE-500, before"]
 
 
 @pytest.fixture
@@ -115,10 +131,10 @@ def test_all_102_measures_are_compared_where_logits_are_kept(visit: Open, digits
     at = visit("calibration", view="questions", q="measures")
     spec = json.loads(at.get("plotly_chart")[0].proto.spec)
     assert len(spec["data"][0]["y"]) == 102
-    assert "100 networks" in spec["data"][0]["hovertemplate"]
+    assert "80 networks" in spec["data"][0]["hovertemplate"]
     assert "4 of 102 measures have no value" in said(at)
-    assert "400 samples · scaled on 397 of validation · 10 epochs · seed 0 · 100 networks" in said(at)
-    assert at.dataframe[0].value["n"].unique().tolist() == [100]
+    assert "400 samples · scaled on 397 of validation · 10 epochs · seed 0 · 80 networks" in said(at)
+    assert at.dataframe[0].value["n"].unique().tolist() == [80]
     at.segmented_control(key="calib_from_measures").set_value("histograms").run()
     assert asked(at, "from") == "histograms"
     assert at.dataframe[0].value["n"].max() > 5000
@@ -135,7 +151,7 @@ def test_every_method_mends_all_networks_with_logits(visit: Open, digits: Path) 
 
 def test_one_table_alone_cannot_answer_for_two_data_sets(visit: Open, home: Path) -> None:
     shutil.copytree(SHIPPED, home / "tables" / "nasbench_mnist5k")
-    assert "No second table" in said(visit("calibration", view="questions"))
+    assert "Only one data set is known" in said(visit("calibration", view="questions"))
 
 
 def test_every_measure_is_defined(visit: Open, tables: Path) -> None:

@@ -100,6 +100,9 @@ def test_a_trained_network_of_a_run_shows_all_measures(visit: Open, home: Path) 
     at.selectbox(key="calib_run_arch").select_index(1).run()
     assert asked(at, "arch") != key
     assert "was not kept" in said(at)
+    at = visit("calibration", source="run", run="gone", arch="none")
+    assert "There is no run gone here" in said(at)
+    assert "There is no architecture none here; this is the best network of the run" in said(at)
 
 
 def test_a_damaged_file_is_as_good_as_none(visit: Open, home: Path) -> None:
