@@ -21,7 +21,7 @@ from nascore.view import words
 from nascore.view.axes import Axis
 from nascore.view.figures import safe, spread_out
 from nascore.view.figures_table import scaled
-from nascore.view.template import CLEAR, figure
+from nascore.view.template import CLEAR, figure, framed
 from nascore.view.tokens import Tokens, alpha, scale
 
 Values = NDArray[np.float64]
@@ -118,7 +118,7 @@ def court(
     labels = [f"<b>{safe(r.label)}</b>" if r.name == picked else safe(r.label) for r in lines]
     fig.update_yaxes(tickvals=at, ticktext=labels, showgrid=False, range=[len(lines) - 0.4, -0.6], ticks="")
     fig.update_yaxes(tickfont={"color": t.ink, "size": 13})
-    return fig.update_layout(margin_t=8)
+    return framed(fig, texts=[r.label for r in lines]).update_layout(margin_t=8)
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,8 @@ def against(
     fig.update_xaxes(range=[low - air, high + air])
     if ticks := lies.ticks():
         fig.update_xaxes(tickvals=ticks[0], ticktext=ticks[1])
-    return fig.update_layout(margin_t=34)
+    told = y.ticks()
+    return framed(fig, texts=told[1] if told else ()).update_layout(margin_t=34)
 
 
 def _titled(lies: Score, name: str) -> str:
@@ -277,16 +278,20 @@ def bump(
         )
     _name_ends(fig, ranks, colors, t, log=log, height=height)
     side = 0.4 + 0.018 * len(columns) * max((len(n) for n in ranks), default=0)
-    fig.update_xaxes(tickvals=at, ticktext=[_broken(c) for c in columns], range=[-side, len(at) - 1 + side])
+    below = [_broken(c) for c in columns]
+    fig.update_xaxes(tickvals=at, ticktext=below, range=[-side, len(at) - 1 + side])
     fig.update_xaxes(tickfont={"color": t.ink, "size": 11}, tickangle=0, showgrid=False, ticks="")
     if log:
         top = max((v for r in ranks.values() for v in r if math.isfinite(v)), default=1.0)
         fig.update_yaxes(type="log", range=[math.log10(top * 1.3), -0.1])
         ticks = [10.0**e for e in range(math.ceil(math.log10(top * 1.3)))]
-        fig.update_yaxes(tickvals=ticks, ticktext=[f"{v:,.0f}" for v in ticks])
+        texts = [f"{v:,.0f}" for v in ticks]
+        fig.update_yaxes(tickvals=ticks, ticktext=texts)
     else:
+        texts = [""]
         fig.update_yaxes(range=[len(ranks) + 0.6, 0.4], showticklabels=False, ticks="", showgrid=False)
-    return fig.update_layout(margin_t=8)
+    lines = max((text.count("<br>") + 1 for text in below), default=1)
+    return framed(fig, texts=texts, lines=lines).update_layout(margin_t=8)
 
 
 def _broken(name: str) -> str:
@@ -360,7 +365,7 @@ def cost(
         x=[r.seconds for r in known],
         y=[r.value for r in known],
         mode="markers+text",
-        text=[safe(r.label) for r in known],
+        text=_apart(known, front),
         textposition="bottom right",
         textfont={"color": t.muted, "size": 12},
         marker={"size": [13 if r.name == picked else 9 for r in known]}
@@ -381,7 +386,19 @@ def cost(
     low, high = (math.log10(known[i].seconds or 1.0) for i in (0, -1))
     air = 0.08 * (high - low) or 0.3
     fig.update_xaxes(type="log", range=[low - air, high + air + 0.4 * (high - low or 1)])
-    return fig.update_layout(margin_t=8)
+    return framed(fig).update_layout(margin_t=8)
+
+
+def _apart(known: Sequence[Line], front: Sequence[Line]) -> list[str]:
+    """Labels that have room, the front's first; the mouse tells the others."""
+    wide = math.log10((known[-1].seconds or 1.0) / (known[0].seconds or 1.0)) or 1.0
+    high = max(r.value for r in known) - min(r.value for r in known) or 1.0
+    said: dict[str, tuple[float, float]] = {}
+    for r in (*front, *(r for r in known if r not in front)):
+        x, y = math.log10(r.seconds or 1.0) / wide, r.value / high
+        if all(abs(x - a) > 0.2 or abs(y - b) > 0.05 for a, b in said.values()):
+            said[r.name] = (x, y)
+    return [safe(r.label) if r.name in said else "" for r in known]
 
 
 def seconds_unknown(lines: Sequence[Line]) -> list[str]:

@@ -1,7 +1,12 @@
 """The one plotly template a theme mode, and the empty figure that every figure starts from."""
 
+# pyright: reportAttributeAccessIssue=false
+# (plotly's own types do not know what a figure's layout is)
+
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import plotly.graph_objects as go
@@ -88,3 +93,23 @@ def figure(t: Tokens, *, height: int, x: str, y: str) -> go.Figure:
     """An empty figure in our look; `x` and `y` are axis titles with their units, `height` is in pixels."""
     layout = {"template": f"nascope_{t.mode}", "height": height, "xaxis_title_text": x, "yaxis_title_text": y}
     return go.Figure(layout=layout)
+
+
+def framed(fig: go.Figure, *, texts: Iterable[str] = (), lines: int = 1) -> go.Figure:
+    """The figure with room for its ticks and titles given, not measured.
+
+    Plotly draws a figure whose margins follow its texts two or three times over; told how much room there is,
+    it draws once, in less than half of the time.
+
+    Args:
+        fig: changed in place.
+        texts: along the upright axis; seven letters where they are not known.
+        lines: of the texts along the lower axis.
+    """
+    letters = max((len(re.sub(r"<[^>]*>", "", text)) for text in texts), default=7)
+    across, up = (bool(axis.title.text) for axis in (fig.layout.xaxis, fig.layout.yaxis))
+    fig.update_xaxes(automargin=False)
+    fig.update_yaxes(automargin=False)
+    return fig.update_layout(
+        margin_l=10 + round(6.8 * letters) + 22 * up, margin_b=10 + 15 * lines + 22 * across
+    )

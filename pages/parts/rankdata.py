@@ -7,12 +7,13 @@ A trial is kept by (table and its last change, or run and what it has read; trut
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ from pages.parts import benchdata, rankpredict, rankruns, stores
 WAYS = {**CURVES, "params": "min", "flops": "min", "ms": "min", "seconds": "min"}  # of runs' metrics
 FAILED = "failed"
 Mask = NDArray[np.bool_]
+Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -52,27 +54,37 @@ class Which:
     names: tuple[str, ...] = ()
 
 
-STAMPS = threading.local()  # of the run of the page that is under way in this thread
+KEPT = threading.local()  # what the run of the page that is under way in this thread has asked already
 
 
 @contextmanager
 def steady() -> Iterator[None]:
-    """Within, nobody looks twice whether a table or run has changed: the page asks some sixty times."""
-    STAMPS.known = {}
+    """Within, nobody asks the same twice: the page does some hundred times, and each costs a millisecond."""
+    KEPT.known = {}
     try:
         yield
     finally:
-        del STAMPS.known
+        del KEPT.known
 
 
+def once(ask: Ask) -> Ask:
+    """The same, answered once within `steady`."""
+
+    def asked(*args: Any) -> Any:
+        known: dict[Any, Any] | None = getattr(KEPT, "known", None)
+        if known is None:
+            return ask(*args)
+        if (ask, args) not in known:
+            known[ask, args] = ask(*args)
+        return known[ask, args]
+
+    return functools.wraps(ask)(asked)  # type: ignore[return-value] -- it takes and gives the same
+
+
+@once
 def stamp(mark: str) -> tuple[str, str]:
     """What answers about a table or run are kept under."""
-    known: dict[str, tuple[str, str]] | None = getattr(STAMPS, "known", None)
-    if known is None:
-        return _stamp(mark)
-    if mark not in known:
-        known[mark] = _stamp(mark)
-    return known[mark]
+    return _stamp(mark)
 
 
 def _stamp(mark: str) -> tuple[str, str]:
@@ -145,6 +157,7 @@ def _of_run(run: str) -> Court | None:
     return Court(summary.title or run, keys, columns, read, tuple(spec.space.choices()), archs, curve)
 
 
+@once
 def scores(mark: str, name: str, truth: str) -> Scores:
     """What an evaluator says.
 
@@ -166,6 +179,7 @@ def _scores(mark: str, version: str, name: str, truth: str) -> Scores:
     return judges.judge(found, name, found.column(truth), benchdata.opened)
 
 
+@once
 def mask(mark: str, truth: str, which: Which) -> Mask:
     """(n,) which archs are judged."""
     return _mask(*stamp(mark), truth, which)
@@ -192,6 +206,7 @@ def _mask(mark: str, version: str, truth: str, which: Which) -> Mask:
     return fits
 
 
+@once
 def trial(mark: str, truth: str, name: str, which: Which, k: int, resamples: int) -> Trial | str:
     """An evaluator's trial, or the sentence why it cannot be judged."""
     return _trial(*stamp(mark), truth, name, which, k, resamples)
@@ -207,7 +222,7 @@ def _trial(
         one = _scores(mark, version, name, truth)
         fits = _mask(mark, version, truth, which)
         said = known.truth(truth).turned[fits], one.turned[fits]
-        size = known.read("params")[fits] if "params" in known.columns and name != "params" else None
+        size = None if name == "params" else _sizes(mark, version, fits)
         before = (
             None
             if k == ranking.PICKS
@@ -221,6 +236,7 @@ def _trial(
         return f"{name}: {str(error).removeprefix(f'{name}: ')}"
 
 
+@once
 def difference(
     mark: str, truth: str, names: tuple[str, str], measure: str, which: Which, resamples: int
 ) -> Interval:
@@ -236,10 +252,23 @@ def _difference(
     assert known is not None  # noqa: S101 -- the caller has looked
     fits = _mask(mark, version, truth, which)
     a, b = (_scores(mark, version, name, truth).turned[fits] for name in names)
-    size = known.read("params")[fits] if "params" in known.columns else None
+    size = _sizes(mark, version, fits)
     return ranking.compared(known.truth(truth).turned[fits], a, b, measure, size=size, resamples=resamples)
 
 
+def _sizes(mark: str, version: str, fits: Mask) -> NDArray[np.float64] | None:
+    """Numbers of params of those that are judged; None where they are not known."""
+    found = _params(mark, version)
+    return None if found is None else found[fits]
+
+
+@once
+def _params(mark: str, version: str) -> NDArray[np.float64] | None:
+    known = _court(mark, version)
+    return known.read("params") if known is not None and "params" in known.columns else None
+
+
+@once
 def ceiling(mark: str, truth: str, which: Which) -> Ceiling | None:
     """What noise of seeds allows; None where single trainings are not known.
 
@@ -294,6 +323,7 @@ def _curves(mark: str, version: str) -> dict[str, int]:
     return {str(m): int(e) for m, e in long.to_dict().items() if WAYS.get(str(m).rpartition("_")[2])}
 
 
+@once
 def curves(mark: str) -> dict[str, int]:
     """Metrics with learning curves -> number of epochs."""
     return _curves(*stamp(mark))

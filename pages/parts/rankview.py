@@ -332,14 +332,14 @@ def rendered(a: Asked, answer: Answer) -> tuple[pd.DataFrame, dict[str, Any]]:
     order = [*ORDER, *(c for c in rows[0] if c not in ORDER)]
     frame = pd.DataFrame(rows, columns=order)
     return frame, {
-        "evaluator": st.column_config.TextColumn("Evaluator", pinned=True, width=215),
+        "evaluator": st.column_config.TextColumn("Evaluator", pinned=True, width=205),
         "tau": st.column_config.ProgressColumn(
-            "Kendall tau-b", min_value=0, max_value=1, format="%.2f", width=130
+            "Kendall tau-b", min_value=0, max_value=1, format="%.2f", width=120
         ),
-        "said": st.column_config.TextColumn("tau [95 % interval]", width=135),
+        "said": st.column_config.TextColumn("tau [95 % interval]", width=130),
         "rho": plain("Spearman rho", format="%.2f", width=105),
         "best": plain(
-            f"Best of its top {k}", format="%.2f" + (" %%" if column.unit == "%" else ""), width=125
+            f"Best of its top {k}", format="%.2f" + (" %%" if column.unit == "%" else ""), width=120
         ),
         "lost": st.column_config.ProgressColumn(
             f"Lost{unit}", min_value=0, max_value=top or 1.0, format="%.2f", color="orange", width=110

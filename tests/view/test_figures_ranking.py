@@ -62,3 +62,18 @@ def test_names_at_the_ends_of_a_bump_chart_stay_apart_and_inside() -> None:
     assert left[0] >= fig.layout.yaxis.range[1]
     assert min(np.diff(left)) > 0.05
     assert "<br>" in fig.layout.xaxis.ticktext[2]
+
+
+def test_margins_are_given_and_have_room_for_the_longest_name() -> None:
+    lines = [Line("a", "a", 0.5, 0.4, 0.6, 99), Line("b", "a_name_of_21_letters_x", 0.1, 0.0, 0.2, 99)]
+    layout = figures_ranking.court(lines, LIGHT, title="tau").to_dict()["layout"]
+    assert layout["xaxis"]["automargin"] is layout["yaxis"]["automargin"] is False
+    assert layout["margin"]["l"] >= 6.5 * 21
+    assert layout["margin"]["b"] > 40
+
+
+def test_labels_of_cost_that_would_lie_on_each_other_are_left_out() -> None:
+    far = [Line("far", "far", 0.9, 0.8, 1.0, 99, seconds=10.0)]
+    near = [Line(n, n, v, v, v, 99, seconds=0.1) for n, v in (("one", 0.5), ("two", 0.501))]
+    text = figures_ranking.cost([*far, *near], LIGHT, title="tau").to_dict()["data"][1]["text"]
+    assert sorted(text) == ["", "far", "one"]
