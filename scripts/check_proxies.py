@@ -200,6 +200,24 @@ def row(name: str, ours: np.ndarray, frame: pd.DataFrame) -> dict[str, Any]:
     return out | ({"note": NOTES[name]} if name in NOTES else {})
 
 
+def shown(out: dict[str, Any]) -> list[dict[str, Any]]:
+    """Our correlations beside the printed ones, as the page has them; GraSP's where it has most cells."""
+    lines = [(r, "no network") for r in out["without_a_network"]]
+    for way in out["ways"].values():
+        saw = f"{way['start']} start, {way['pictures']} images of {way['images']}"
+        lines += [(r, saw) for r in way["proxies"] if r["proxy"] != "grasp" or r["n"] >= way["cells"]]
+    return [
+        {
+            "text": f"{r['proxy']}, {saw}" + (f": {r['note']}" if "note" in r else ""),
+            "measured": r["ours"]["value"],
+            "interval": [r["ours"]["low"], r["ours"]["high"]],
+            "n": r["n"],
+            "printed": r.get("published"),
+        }
+        for r, saw in lines
+    ]
+
+
 def main() -> None:
     """Scores the cells in each way asked for and compares."""
     parser = argparse.ArgumentParser(
@@ -237,11 +255,12 @@ def main() -> None:
         rows = [
             row(n, own, frame) for n, own in zip(MADE, values.T, strict=True) if np.isfinite(own).sum() > 9
         ]
-        shown = {"start": way.start, "images": way.images, "pictures": len(batch.x), "cells": len(frame)}  # type: ignore[arg-type]
-        ways[name] = {**shown, "proxies": rows}
+        about = {"start": way.start, "images": way.images, "pictures": len(batch.x), "cells": len(frame)}  # type: ignore[arg-type]
+        ways[name] = {**about, "proxies": rows}
     what = "Spearman's rho of scores with validation accuracy on CIFAR-10 after 200 epochs, NAS-Bench-201"
     out = {"what": what, "networks": "C = 16, N = 5, 32x32, one start each"}
     out |= {"without_a_network": free, "ways": ways}
+    out |= {"study": "gradsign", "rows": shown(out)}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(out, indent=1) + "\n")
     print(json.dumps(out, indent=1))

@@ -31,6 +31,23 @@ def rerun(key: str) -> Document | None:
     return _read(rerun_folder(key) / "result.json")
 
 
+def checked(key: str) -> list[Document]:
+    """What was computed from numbers that others published, beside a study.
+
+    Each has `what` in words and `rows` with text, measured, interval, n and, where there is one, printed: the
+    figure that others print. The published numbers are not shipped; `scripts/check_*.py` made these of them.
+    """
+    found: list[Document] = []
+    for file in sorted((table.PROJECT / "data" / "checks").glob("*.json")):
+        try:
+            known: Any = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(known, dict) and known.get("study") == key and isinstance(known.get("rows"), list):
+            found.append(known)
+    return found
+
+
 def _read(file: Path) -> Document | None:
     try:
         found: Any = json.loads(file.read_text("utf-8"))

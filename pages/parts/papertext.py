@@ -49,3 +49,11 @@ def frame(claims: list[Row]) -> pd.DataFrame:
             for c in claims
         ]
     )
+
+
+def against(rows: list[Row]) -> pd.DataFrame:
+    """One row a number that others print too, or None where they do not."""
+    return pd.DataFrame(
+        [{**{k: r.get(k) for k in ("text", "n", "printed")}, "measured": measured(r)} for r in rows],
+        columns=["text", "measured", "n", "printed"],
+    )

@@ -86,7 +86,23 @@ def _study(p: Paper) -> None:
         show.empty("hourglass_empty", "This study has not been run yet.", "Run it below.")
     else:
         _result(p, shown, which)
+    for check in results.checked(p.key):
+        _check(check)
     _again(p)
+
+
+def _check(check: Document) -> None:
+    """What was computed from others' published numbers, with the figures that they print."""
+    with st.expander("Against published numbers", icon=":material/fact_check:"):
+        st.markdown(f":small[:gray[{show.plain(check['what'], 400)}.]]")
+        frame = papertext.against(check["rows"])
+        config = {
+            "text": st.column_config.TextColumn("What", width=470),
+            "measured": st.column_config.TextColumn("Computed here [95 % interval]", width=195),
+            "n": st.column_config.NumberColumn("n", format="localized", width=75),
+            "printed": st.column_config.NumberColumn("Published", width=85),
+        }
+        st.dataframe(frame, hide_index=True, column_config=config, height=min(36 * len(frame) + 39, 440))
 
 
 def _take_result() -> None:

@@ -53,6 +53,16 @@ def test_where_no_paper_fits_it_says_what_to_do(visit: Open) -> None:
     assert "No paper fits" in said(visit("papers", q="no such words"))
 
 
+def test_published_numbers_stand_beside_what_was_computed_of_them(shipped: Path, visit: Open) -> None:
+    at = visit("papers", paper="robot")
+    frame = at.dataframe[0].value.set_index("text")
+    row = frame.loc["Random search, 100 cells: test accuracy on CIFAR-10 (%)"]
+    assert row["printed"] == 93.7
+    assert row["measured"].startswith("93.7")
+    assert results.checked("robot")[0]["what"][:40] in said(at)
+    assert not results.checked("nasnet")
+
+
 @pytest.mark.parametrize("key", STUDIES)
 def test_a_tried_paper_shows_each_claim_with_its_numbers(shipped: Path, visit: Open, key: str) -> None:
     at = visit("papers", paper=key)
