@@ -14,6 +14,8 @@ from pages.parts import (
     compareask,
     comparecalc,
     comparedata,
+    comparenets,
+    compareranks,
     comparetables,
     compareview,
     links,
@@ -66,6 +68,7 @@ def body(a: Asked, left_out: int) -> None:
     compareview.lead(a, means, trials, apart)
     compareview.warn(apart)
     compareview.progress(a, apart)
+    comparenets.show_all(a, compareview.looks(a))
     left, right = st.columns(2, gap="medium")
     with left:
         compareview.finals(a, found, means, apart)
@@ -110,3 +113,4 @@ else:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="compare-controls"):
             compareask.controls(asked)
         body(asked, len(rest))
+compareranks.show_all()

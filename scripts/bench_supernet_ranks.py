@@ -187,12 +187,13 @@ def row(table: Table, title: str, strategy: Strategy, found: list[dict[str, Any]
 def part(args: argparse.Namespace, name: str, ways: dict[str, tuple[str, Strategy]]) -> dict[str, Any]:
     """All methods of a table."""
     table = open_table(name)
+    ways = {key: way for key, way in ways.items() if not args.only or key in args.only}
+    if not ways:
+        return {"table": name, "methods": []}
     each = kept(args.keep, f"price_{name}", lambda: price(table, PRICED if table.rows == 15_625 else 6))
     found: dict[str, list[dict[str, Any]]] = {}
     for seed in range(args.seeds):
         for key, (_, strategy) in ways.items():
-            if args.only and key not in args.only:
-                continue
             one = kept(args.keep, f"{key}-{seed}", lambda s=strategy, d=seed: searched(s, table, d))
             if table.rows < 15_625:
                 own = kept(args.keep, f"{key}-{seed}-alone", lambda o=one: accuracies(table, o["arch"]))

@@ -80,6 +80,7 @@ def anytime(
     direction: str = "min",
     best: float = math.nan,
     height: int = 380,
+    width: float = PLOT,
 ) -> go.Figure:
     """The mean of each method over cost, with its band and its name at the end.
 
@@ -92,6 +93,7 @@ def anytime(
         direction: min or max; only what is better small may lie on a log scale.
         best: a dotted line at the best that there is; NaN for none.
         height: in pixels.
+        width: of the plot in pixels, about; names at the end take their part of it.
     """
     fig = figure(t, height=height, x=x, y=y)
     far = max((float(p.cost[-1]) for p in paths), default=1.0)
@@ -104,7 +106,7 @@ def anytime(
         ends.append((best, "best of the table", t.muted))
     label_ends(fig, ends, at=far, metric=metric, height=height, log=direction == "min" and _wide(fig, "y"))
     room = LETTER * max((len(name) + 9 for _, name, _ in ends), default=0)
-    fig.update_xaxes(range=[0, far / (1 - min(room / PLOT, 0.5))])
+    fig.update_xaxes(range=[0, far / (1 - min(room / width, 0.5))])
     return fig.update_layout(showlegend=False, margin_t=8)
 
 

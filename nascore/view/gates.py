@@ -17,6 +17,7 @@ from nascore.space import Arch, Choice, Space, array, settle, tuples
 from nascore.view.tokens import op_key
 
 GATE, SAMPLE, ACTIVE = "gate/", "sample/", "active_seconds"
+EVEN = 1e-6  # shares that differ by less are alike
 MUCH = 0.5  # share of the places that could take it, from which on an operation is said to crowd out others
 
 
@@ -33,6 +34,7 @@ class Movie:
         values: what else was told: name -> (epochs,), NaN where it was not; `epoch_seconds` is how long each
             took while the run was active.
         samples: errors that the shared weights give to some archs: key -> (epochs,).
+        seconds: (epochs,) that the run had been active at the end of each; NaN where that is not known.
     """
 
     phase: str
@@ -42,10 +44,16 @@ class Movie:
     shares: tuple[NDArray[np.float64], ...]
     values: dict[str, NDArray[np.float64]]
     samples: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    seconds: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def largest(self, epoch: int = -1) -> list[int]:
         """The option of the largest share of each choice, after one of the epochs."""
         return [int(s[epoch].argmax()) for s in self.shares]
+
+    def decided(self) -> NDArray[np.bool_]:
+        """(epochs,) whether any share is above another of its choice; not so where paths are drawn evenly."""
+        apart = [np.ptp(s, axis=1) for s in self.shares if s.shape[1] > 1]
+        return np.max(apart, axis=0) > EVEN if apart else np.zeros(len(self.epochs), bool)
 
     def alike(self) -> bool:
         """Whether every choice has the same options."""
@@ -77,6 +85,7 @@ def _movie(phase: str, wide: pd.DataFrame, names: list[str], choices: Sequence[C
     order = [c for c in known if c in said] + [c for c in said if c not in known]
     options = {c: [o for o in known.get(c, []) if o in said[c]] or said[c] for c in order}
     wide = wide.loc[wide[names].notna().all(axis=1)]
+    seconds = wide[ACTIVE].to_numpy(float) if ACTIVE in wide else np.full(len(wide), np.nan)
     if ACTIVE in wide:
         gaps = np.diff(wide.index.to_numpy(float), prepend=np.nan)
         wide = wide.assign(epoch_seconds=wide[ACTIVE].diff() / gaps).drop(columns=ACTIVE)
@@ -88,6 +97,7 @@ def _movie(phase: str, wide: pd.DataFrame, names: list[str], choices: Sequence[C
         tuple(wide[[f"{GATE}{c}/{o}" for o in options[c]]].to_numpy(float) for c in order),
         {n: wide[n].to_numpy(float) for n in wide.columns if "/" not in n},
         {n.removeprefix(SAMPLE): wide[n].to_numpy(float) for n in wide.columns if n.startswith(SAMPLE)},
+        seconds,
     )
 
 

@@ -125,6 +125,14 @@ def _now(summary: Summary, spec: RunSpec, movie: Movie, t: Tokens) -> None:
     found = gates.archs(movie, space)
     if not found:
         return
+    if not movie.decided()[-1]:
+        st.markdown(
+            ":small[:gray[Paths are drawn evenly here, so the shares prefer no network. What is taken is "
+            "decided after the last epoch.]]"
+        )
+        if truths := true_ranks(spec, found):
+            _agreement(truths, movie, t)
+        return
     st.markdown(f"**What it would take after epoch {movie.epochs[-1]}**")
     with st.container(horizontal=True, vertical_alignment="center"):
         picture = _drawn(space, found[-1], spec, t)
@@ -166,12 +174,14 @@ class Truth:
         metric: by which they are ranked.
         rank: (n,) places, 1 is the best; NaN where the table has no value.
         of: archs of the table with a value.
+        value: (n,) the metric itself.
     """
 
     table: Table
     metric: str
     rank: NDArray[np.float64]
     of: int
+    value: NDArray[np.float64]
 
     @property
     def worse(self) -> NDArray[np.float64]:
@@ -193,7 +203,8 @@ def true_ranks(spec: RunSpec, archs: list[Arch]) -> list[Truth]:
         place[order] = np.arange(1, len(order) + 1)
         rank = np.where(rows >= 0, place[np.maximum(rows, 0)], np.nan)
         if np.isfinite(rank).any():
-            out.append(Truth(table, metric, rank, len(order)))
+            value = np.where(rows >= 0, table.values(metric)[np.maximum(rows, 0)], np.nan)
+            out.append(Truth(table, metric, rank, len(order), value))
     data = spec.task.data
     return sorted(out, key=lambda f: f.table.columns[f.metric].protocol.data != data)
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nascore.events import Chosen, Life, Tried
+from nascore.benchmarks import table as benchmark
+from nascore.events import Chosen, Life, Step, Tried
+from nascore.runs import journal as journals
 from nascore.runs import launch
 from nascore.runs.journal import Journal, Reader
 from nascore.runs.spec import from_document
@@ -286,3 +288,56 @@ def test_nonsense_in_the_address_is_as_good_as_nothing(visit: Open, made: Path) 
     )
     assert at.get("plotly_chart")
     assert not math.isnan(float(at.dataframe[0].value["value"].iloc[0]))
+
+
+def write_shared(seed: int, shares: list[int]) -> str:
+    """A finished search by gradients that prefers one option everywhere, another after each epoch."""
+    spec = from_document(
+        {"v": 1, "space": SPACE, "strategy": {"name": "darts", "knobs": {"epochs": 9}}, "seed": seed}
+    )
+    run = launch.new_id()
+    folder = launch.home() / "runs" / run
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(json.dumps(spec.to_json()))
+    journal = Journal(folder)
+    journal.append(Life("Started", about={"data": "digits", "split": "validation"}))
+    for epoch, lead in enumerate(shares):
+        gates = {
+            f"gate/{c.name}/{o}": 0.6 if i == lead else 0.1
+            for c in spec.space.choices()
+            for i, o in enumerate(c.options)
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(journals, "STEP_SECONDS", 0.0)  # of quick steps only some are written
+            journal.append(Step("search", epoch, {**gates, "supernet_error": 0.5 - 0.1 * (epoch + seed)}))
+    journal.append(Tried((shares[-1],) * 6, {"error": 0.4}, spec.evaluator.key, {"seconds": 1.0}))
+    journal.append(Life("Finished"))
+    journal.close()
+    return run
+
+
+def test_shared_networks_are_compared_after_each_epoch(visit: Open, made: Path) -> None:
+    shared = [write_shared(0, [0, 3, 3]), write_shared(1, [0, 0, 3])]
+    at = visit("compare", runs=",".join(shared))
+    error, truth = figure(at, 1), figure(at, 2)
+    (line,) = [t for t in error["data"] if t.get("name")]
+    assert read_array(line["x"]) == [1, 2, 3]
+    assert read_array(line["y"]) == pytest.approx([45, 35, 25])
+    table = benchmark.open_table("nasbench_digits")
+    zero, three = (float(table.value("test_accuracy", [(i,) * 6])[0]) for i in (0, 3))
+    (line,) = [t for t in truth["data"] if t.get("name")]
+    assert read_array(line["y"]) == pytest.approx([zero, (zero + three) / 2, three])
+
+
+def test_shipped_ranks_stand_below(visit: Open, made: Path) -> None:
+    row = {"value": 4000.0, "low": -20.0, "high": 9000.0, "n": 4}
+    method = {"method": "DARTS", "seeds": 4, "cpu_seconds": 28.0, "random": {"rank": 90, "networks": 170}}
+    method |= dict.fromkeys(("rank", "better_percent", "test_accuracy", "minus_random_points"), row)
+    part = {"table": "t", "networks": 15625, "random_network": {"test_accuracy": 80.0}, "methods": [method]}
+    file = benchmark.PROJECT / "data" / "checks" / "supernet_ranks.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"parts": [part]}))
+    at = visit("compare")
+    shown = at.dataframe[-1].value
+    assert shown["rank"].tolist() == ["4,000 [1, 9,000]"], "no rank is below 1"
+    assert shown["random"].tolist() == ["90 (170 trained)"]

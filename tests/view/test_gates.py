@@ -52,6 +52,14 @@ def test_seconds_of_an_epoch_are_differences_also_where_some_were_not_written() 
     assert m.values["epoch_seconds"][1:] == pytest.approx([3, 3, 3])
     assert np.isnan(m.values["epoch_seconds"][0]), "of the first it is not known when it began"
     assert "active_seconds" not in m.values
+    assert m.seconds == pytest.approx([3, 6, 12, 15])
+
+
+def test_even_shares_decide_nothing() -> None:
+    shares = np.full((2, 6, 5), 0.2)
+    shares[1, 3] = [0.3, 0.1, 0.2, 0.2, 0.2]
+    (m,) = gates.movies(steps(shares), CHOICES)
+    assert m.decided().tolist() == [False, True]
 
 
 def test_a_journal_without_gates_has_no_movie() -> None:
