@@ -206,13 +206,17 @@ def bounds(x: Tensor) -> tuple[float, float]:
 
 
 def slope(net: nn.Module, task: Task, batch: Batch, x: Tensor) -> Tensor:
-    """(n, c, h, w) derivative of each image's loss by its pixels; weights keep no gradient."""
+    """(n, c, h, w) derivative of each image's loss by its pixels; weights keep no gradient.
+
+    0 where a network does not look at its images.
+    """
     import torch
 
     x = x.detach().requires_grad_()
     terms = task.losses(net(x), replace(batch, x=x))
     total = torch.stack([t.sum() for t in terms.values()]).sum()
-    return torch.autograd.grad(total, x)[0]
+    found = torch.autograd.grad(total, x, allow_unused=True)[0]
+    return torch.zeros_like(x) if found is None else found
 
 
 def fgsm(net: nn.Module, task: Task, batch: Any, eps: float, ends: tuple[float, float]) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nascore.benchmarks.build import closely
+from nascore.chunk import fresh
 from nascore.errors import NotSupported
 from nascore.evaluators.trained import Trained
 from nascore.measures import robustness as r
@@ -138,6 +139,13 @@ def test_on_a_linear_network_both_attacks_find_the_worst_image() -> None:
     worst = x + 0.3 * (side[:, None] * down.sign()).reshape(20, 1, 8, 8).detach()
     assert torch.allclose(r.fgsm(net, Digits(), batch, 0.3, wide), worst)
     assert torch.allclose(r.pgd(net, Digits(), batch, 0.3, 10, wide, torch.Generator()), worst)
+
+
+def test_a_network_that_does_not_look_at_its_images_cannot_be_attacked() -> None:
+    p = problem()
+    blind = fresh(p, (0, 0, 0, 0, 0, 0))
+    found = Robustness(images=40, steps=2).measure(p, blind)
+    assert len(set(found.values())) == 1
 
 
 def test_the_network_is_left_as_it_was_and_answers_repeat(made: tuple[Problem, nn.Module, Any]) -> None:
