@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from nascore.benchmarks.table import Table
+from nascore.codec import to_json
 from nascore.errors import AppError
 from nascore.measures.robustness import SAYS
 from nascore.measures.sharpness import Sharpness
@@ -41,6 +42,7 @@ HOW_PLANE = (
     "rings are a flat minimum, narrow ones a sharp one."
 )
 RHO = Sharpness().rho
+USUAL = "usual"  # in the place of a table: the network as it is on the page
 SEEDS = 3  # trainings that are offered where no table says how many it has
 
 
@@ -67,18 +69,25 @@ def panel(look: Look, known: bencharch.Known) -> None:
 
 
 def chosen(look: Look, tables: dict[str, Table]) -> tuple[Asked, str]:
-    """What the address asks for, and in words how it is trained."""
+    """What the address asks for, and in words how it is trained.
+
+    A table of the same cells may have networks of another size, which are others: they come last.
+    """
+    own = [n for n, t in tables.items() if (t.space or {}).get("knobs") == to_json(look.space)["knobs"]]
+    ways = {n: benchdata.title(tables[n]) for n in own} | {USUAL: "this network, usual recipe"}
+    ways |= {n: f"{benchdata.title(t)}, in its size" for n, t in tables.items() if n not in own}
     name = str(st.query_params.get("as", ""))
-    table = tables.get(name) or next(iter(tables.values()), None)
+    name = name if name in ways else next(iter(ways))
+    table = tables.get(name)
     seeds = list(map(int, (table.about.get("seeds") if table else None) or range(SEEDS)))
     said = str(st.query_params.get("training", ""))
     seed = int(said) if said.isdecimal() and int(said) in seeds else seeds[0]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="robust-controls"):
-        if len(tables) > 1 and table is not None:
-            st.session_state["robust_as"] = table.name
+        if len(ways) > 1:
+            st.session_state["robust_as"] = name
             st.selectbox(
-                "Trained as in", list(tables), key="robust_as", width=230, on_change=_take, args=("as",),
-                format_func=lambda n: benchdata.title(tables[n]),
+                "Trained as in", list(ways), key="robust_as", width=290, on_change=_take, args=("as",),
+                format_func=ways.__getitem__,
             )  # fmt: skip
         if len(seeds) > 1:
             st.session_state["robust_training"] = seed
@@ -91,7 +100,7 @@ def chosen(look: Look, tables: dict[str, Table]) -> tuple[Asked, str]:
         asked = robust.ask(look.space, look.arch, look.data if _is_task(look.data) else "digits", seed=seed)
     problem = asked.problem()
     epochs = problem.space.recipe(look.arch, problem.recipe).epochs
-    whose = f" as in {benchdata.title(table)}" if table is not None else ""
+    whose = f" as in {ways[name]}" if table is not None else ""
     return asked, f"{epochs} epochs on {axes.named(problem.task.data)}{whose}, seed {seed}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from nascore.runs import robust
+from nascore.runs import launch, robust
 from nascore.runs.robust import Asked
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.view import figures_robust
@@ -18,6 +19,7 @@ from nascore.view.tokens import DARK, LIGHT
 from pages.parts.archrobust import NAMES
 from tests.pages.conftest import Open, said
 
+SHIPPED = Path(__file__).parents[2] / "data" / "tables" / "nasbench_digits"
 SPACE = Nasbench201(1, 4, 1, 4)
 ARCH = (3, 1, 2, 3, 4, 3)
 TEXT = "|nor_conv_3x3~0|+|skip_connect~0|nor_conv_1x1~1|+|nor_conv_3x3~0|avg_pool_3x3~1|nor_conv_3x3~2|"
@@ -64,6 +66,17 @@ def test_nothing_is_known_at_first_and_one_click_begins(
     at = visit("architecture", **ADDRESS, training="2")
     at.button(key="robust_run").click().run()
     assert begun[-1].spec["seed"] == 2
+
+
+def test_a_table_of_another_size_does_not_stand_for_this_network(visit: Open, asked: Asked) -> None:
+    shutil.copytree(SHIPPED, launch.home() / "tables" / "nasbench_digits")
+    at = visit("architecture", **ADDRESS)
+    assert "10 epochs on digits, seed 0" in said(at)
+    assert at.selectbox(key="robust_as").options == [
+        "this network, usual recipe", "NAS-Bench-digits, in its size",
+    ]  # fmt: skip
+    at = visit("architecture", **{**ADDRESS, "channels": "8", "stem_stride": "2"})
+    assert "10 epochs on digits as in NAS-Bench-digits, seed 0" in said(at)
 
 
 def test_what_is_measured_is_shown_with_protocol_and_errors(visit: Open, asked: Asked) -> None:
