@@ -21,6 +21,7 @@ from nascore.task import Task
 SHIPPED = Path(__file__).parents[2] / "data" / "specs"
 OBJECTS = ("space", "task", "recipe", "evaluator", "strategy", "executor")
 MAX_TITLE = 120
+ECE = "val_ece_15"  # the calibration error that may be searched for
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,10 @@ class RunSpec:
             )
         for i, o in enumerate(self.objectives):
             if o.metric not in gives:
+                hint = f"; trained gives {ECE} where it judges closely" if "ece" in o.metric else ""
                 raise BadInput(
                     f"objectives[{i}]: {o.metric!r} is not given by this evaluator; {', '.join(gives)} are"
+                    f"{hint}"
                 )
         for i, c in enumerate(self.constraints):
             if c.metric not in gives:

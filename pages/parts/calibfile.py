@@ -24,9 +24,9 @@ HOW_OUTSIDE = (
 TYPES = ["npz", "csv", "parquet"]
 FAMILIES = {
     "ece": "ECE",
-    "ece_em": "ECE, equal mass",
+    "ece_em": "ECE, mass",
     "cwce": "Classwise",
-    "cwce_em": "Classwise, equal mass",
+    "cwce_em": "Classwise, mass",
     "mce": "MCE",
 }
 FORMAT = (

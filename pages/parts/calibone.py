@@ -11,7 +11,7 @@ import streamlit as st
 
 from nascore.benchmarks.table import Table
 from nascore.measures import calibration_table as kept
-from nascore.measures.calibration import family, title
+from nascore.measures.calibration import FAMILIES, family, title
 from nascore.measures.calibration_curves import Reliability, merged
 from nascore.measures.calibration_table import DIVISORS, Histograms, Measured
 from nascore.view import axes, figures_calibration, words
@@ -27,7 +27,7 @@ HOW_RELIABILITY = (
 HOW_MEASURES = (
     "Lower is better in all rows. *Floor* is what a perfectly calibrated network with the same confidences "
     "would show on average: labels are drawn from the confidences themselves. A value near its floor says "
-    "nothing against the network. Measures lists all definitions."
+    "nothing against the network. Definitions stand to the right, and under Measures."
 )
 HOW_SWEEP = (
     "The same predictions, cut into more and more bins. The dashed lines are the noise floors: where a line "
@@ -101,12 +101,22 @@ def diagram(before: Reliability, after: Reliability | None, of: str = "the predi
 def rows(
     names: Sequence[str], values: Mapping[str, Any], under: Mapping[str, tuple[float, float]]
 ) -> pd.DataFrame:
-    """A row a measure: before, floor, after, floor after."""
+    """A row a measure: before, floor, after, floor after, and its definition."""
     out = []
     for n in names:
         before, after = values.get(n), values.get(f"post_{n}")
         low, low2 = under.get(n, (None, None))
-        out.append({"measure": title(n), "before": before, "floor": low, "after": after, "floor2": low2})
+        says = kept.COARSE.get(n) or FAMILIES[family(n)[0]].says
+        out.append(
+            {
+                "measure": title(n),
+                "before": before,
+                "floor": low,
+                "after": after,
+                "floor2": low2,
+                "says": says,
+            }
+        )
     frame = pd.DataFrame(out)
     for column in ("before", "floor", "after", "floor2"):
         frame[column] = pd.to_numeric(frame[column], errors="coerce")
@@ -122,6 +132,7 @@ def measures(frame: pd.DataFrame, scaled: bool, key: str, height: int = 252) -> 
         "floor": number("Floor", format="%.4f", width=62, help="Of a perfectly calibrated network"),
         "after": number("After", format="%.4f", width=62, help="After scaling"),
         "floor2": number("Floor after", format="%.4f", width=80, help="Of a perfectly calibrated network"),
+        "says": st.column_config.TextColumn("Definition", width=700),
     }
     shown = frame if scaled else frame.drop(columns=["after", "floor2"])
     st.dataframe(shown, key=key, column_config=columns, hide_index=True, height=height)

@@ -17,7 +17,7 @@ from nascore.measures.calibration_table import COARSE, DIVISORS
 from nascore.view import axes, figures_calibration, figures_networks
 from pages.parts import benchdata, calibask, calibdata, caliblogits, errors, show
 
-ONE_LINE, TWO_LINES = 30, 52  # letters of a cell, pixels of a row that is folded once
+WITH_ECE = "ECE-15 and "
 SHORT = {
     "data": "Data sets",
     "robustness": "Robustness",
@@ -65,7 +65,7 @@ def view(found: Table, every: list[Table]) -> None:
     left, right = st.columns([1.4, 1] if asked == "measures" else [1.2, 1], gap="medium")
     with left:
         draw(answer)
-        st.markdown(show.chip(held.protocol))
+        st.markdown(show.chip(held.protocol.replace(held.data, axes.named(held.data), 1)))
     with right:
         caliblogits.beside(asked, found)
         _numbers(answer)
@@ -112,30 +112,34 @@ def _words(a: Answer, found: Table) -> None:
 
 def _numbers(a: Answer) -> None:
     """What was measured, with intervals."""
-    show.over("Numbers", "Kendall's tau-b unless said; 95 % over architectures.", key="calib-numbers")
-    named = {k: _named(k, a) for k in a.numbers}
-    frame = pd.DataFrame(
-        [
-            {"what": named[k], "value": v.value, "low": v.low, "high": v.high, "n": v.n}
-            for k, v in a.numbers.items()
-        ]
-    )
+    among = WITH_ECE in "".join(a.numbers)
+    what = f"Kendall's tau-b{' with ECE-15' if among else ''} unless said; 95 % over architectures."
+    show.over("Numbers", what, key="calib-numbers")
+    rows = [
+        {"what": _named(k, a), "value": v.value, "low": v.low, "high": v.high, "n": v.n}
+        for k, v in a.numbers.items()
+    ]
+    frame = pd.DataFrame(rows)
+    frame["range"] = [
+        f"{low:.2f} to {high:.2f}" for low, high in zip(frame["low"], frame["high"], strict=True)
+    ]
     number = st.column_config.NumberColumn
     columns: dict[str, Any] = {
-        "what": st.column_config.TextColumn("Of", width=215),
+        "what": st.column_config.TextColumn("Of", width=245),
         "value": number("Value", format="%.2f", width=50),
-        "low": number("Low", format="%.2f", width=48),
-        "high": number("High", format="%.2f", width=48),
+        "range": st.column_config.TextColumn("95 %", width=92),
         "n": number("n", format="localized", width=50),
     }
-    high = TWO_LINES if max(map(len, named.values())) > ONE_LINE else None
-    st.dataframe(frame, key="calib-answer", column_config=columns, hide_index=True, row_height=high)
+    st.dataframe(
+        frame, key="calib-answer", column_config=columns, hide_index=True, column_order=list(columns)
+    )
 
 
 def _named(what: str, a: Answer) -> str:
     """What a number is of, with data sets by their titles."""
     for data in a.figure.get("data", ()):
         what = what.replace(data, axes.named(data))
+    what = what.removeprefix(WITH_ECE)
     return what[:1].upper() + what[1:]
 
 

@@ -13,7 +13,7 @@ from nascore.device import DEVICES
 from nascore.errors import AppError, BadInput
 from nascore.problem import Budget
 from nascore.runs import drafts
-from nascore.runs.spec import DEFAULTS, RunSpec, from_document, open_spec, read, shipped
+from nascore.runs.spec import DEFAULTS, ECE, RunSpec, from_document, open_spec, read, shipped
 from nascore.tables import table
 from nascore.view import words
 from pages.parts import forms, links, stores
@@ -148,6 +148,8 @@ def objectives(names: tuple[str, ...]) -> list[list[str]]:
                 start = _start(m, given)
                 key = forms.keyed(f"way_{m}", start)
                 st.segmented_control(titled(m), default=start, key=key, required=True, **more)
+    if "train_seconds" in names and ECE not in names:
+        st.markdown(f":small[:gray[{titled(ECE)} is offered where the evaluator judges closely.]]")
     return [[m, ways[m]] for m in taken or []]
 
 
