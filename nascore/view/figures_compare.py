@@ -106,7 +106,7 @@ def anytime(
         ends.append((best, "best of the table", t.muted))
     label_ends(fig, ends, at=far, metric=metric, height=height, log=direction == "min" and _wide(fig, "y"))
     room = LETTER * max((len(name) + 9 for _, name, _ in ends), default=0)
-    fig.update_xaxes(range=[0, far / (1 - min(room / width, 0.5))])
+    fig.update_xaxes(range=[0, far / (1 - min(room / width, 0.6))])
     return fig.update_layout(showlegend=False, margin_t=8)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nascore.view.figures import label_ends, safe
 from nascore.view.figures_table import place
-from nascore.view.gates import Movie
+from nascore.view.gates import EVEN, Movie
 from nascore.view.template import figure
 from nascore.view.tokens import Tokens, alpha, op_dash, op_label, scale
 
@@ -75,9 +75,9 @@ def _picture(m: Movie, epoch: int, t: Tokens) -> list[Any]:
         hovertemplate="%{hovertext}<extra></extra>", hoverongaps=False,
     )  # fmt: skip
     ring = {"symbol": "square-open", "size": 20, "color": t.pick, "line": {"width": 2.2}}
-    best = m.largest(epoch)
+    best = {i: b for i, b in enumerate(m.largest(epoch)) if np.ptp(m.shares[i][epoch]) > EVEN}
     rings = go.Scatter(
-        x=best, y=list(range(len(best))), mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False
+        x=list(best.values()), y=list(best), mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False
     )
     return [heat, rings]
 
@@ -134,6 +134,7 @@ def over_epochs(
     looks: Mapping[str, tuple[str, str]] | None = None,
     bands: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
     height: int = 240,
+    named: bool = True,
 ) -> go.Figure:
     """Named lines over epochs, each with its name at its end.
 
@@ -145,6 +146,7 @@ def over_epochs(
         looks: name -> color and dash; those of series where nothing is said.
         bands: name -> lower and upper ends (n,) of an interval around its line.
         height: in pixels.
+        named: write names beside the values at the ends; not where a heading says what a single line is.
     """
     fig = figure(t, height=height, x="Epoch", y=y)
     ends = []
@@ -159,7 +161,7 @@ def over_epochs(
             name=safe(name), hovertemplate=f"epoch %{{x}}: {safe(name)} %{{y:.4g}}<extra></extra>",
         )  # fmt: skip
         if told.any():
-            ends.append((float(values[told][-1]), safe(name), color))
+            ends.append((float(values[told][-1]), safe(name) if named else "", color))
     last = float(epochs[-1]) if len(epochs) else 1.0
     if len(ends) <= LINES:
         label_ends(fig, ends, at=last, metric="", height=height)

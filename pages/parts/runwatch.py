@@ -98,7 +98,7 @@ def tab(summary: Summary, spec: RunSpec | None, t: Tokens) -> None:
 
 def _warnings(movie: Movie) -> None:
     """Says when operations without weights lead nearly everywhere."""
-    for kind, name in (("skip", "Skips"), ("none", "Empty edges")):
+    for kind, name in (("skip", "Skips"), ("none", "Empty edges")) if movie.decided()[-1] else ():
         found = gates.crowding(movie, kind)
         if found.crowds:
             st.warning(
@@ -268,7 +268,7 @@ def _crowds(movie: Movie, t: Tokens) -> None:
     """The shares of what has no weights."""
     looks: dict[str, tuple[str, str]] = {}
     lines: dict[str, NDArray[np.float64]] = {}
-    for kind in ("skip", "none"):
+    for kind in ("skip", "none") if movie.decided()[-1] else ():
         found = gates.crowding(movie, kind)
         if found.offered:
             name = op_label(kind)
@@ -303,7 +303,9 @@ def _losses(movie: Movie, t: Tokens) -> None:
         lines = {_title(n): told[n] * (100 if stores.is_percent(n) else 1) for n in names}
         with columns[i % len(columns)]:
             title = ", ".join(lines)
-            fig = figures_gates.over_epochs(movie.epochs, lines, t, y=unit, height=HEIGHT)
+            fig = figures_gates.over_epochs(
+                movie.epochs, lines, t, y=unit, height=HEIGHT, named=len(lines) > 1
+            )
             how = " ".join(TOLD[n] for n in names if n in TOLD) or "Told by the search after each epoch."
             show.panel(title[:1].upper() + title[1:], how, fig, f"gate_told_{i}", f"{title} over epochs")
 
@@ -316,4 +318,7 @@ def _unit(name: str) -> str:
     """Figures share an axis where their unit is the same."""
     if stores.is_percent(name):
         return "Error (%)" if "error" in name else "Accuracy (%)"
-    return "Loss" if "loss" in name else words.metric_title(name)
+    if "loss" in name:
+        return "Loss"
+    title, _, unit = words.metric_title(name).rpartition(" (")
+    return unit.rstrip(")") if title else words.metric_title(name)
