@@ -12,6 +12,7 @@ from nascore.studies.tas import (
     FOUND,
     RANDOM,
     UNIFORM,
+    WHOLE,
     Tas,
     flops,
     judge,
@@ -30,7 +31,8 @@ def verdicts(met: bool, found: float, other: float, ratio: float) -> dict[str, s
     rows = [
         {
             "met": [met, met],
-            "true": {FOUND: found + s / 10, UNIFORM: other, RANDOM: other, ALONE: other},
+            "true": {FOUND: found + s / 10, UNIFORM: other, RANDOM: other, ALONE: other, WHOLE: 99.0},
+            "share": {UNIFORM: 1.0, RANDOM: 1.0},
         }
         for s in range(4)
     ]
