@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,12 +20,15 @@ from nascore.studies.single_path import (
     judge,
     near,
     problem,
+    searched,
+    times,
 )
 from nascore.studies.study import run
 
 torch.set_num_threads(1)
 SMALL = SinglePath(seeds=2, epochs=2, images=32, length=1, weights=(0.0, 10.0))
-GOOD = {"size": 1.0, "cost": 1e-8, "gradient": 0.1}
+TIMES = {"supernet": [1.0, 1.02, 1.01], "mixture": [2.5, 2.6, 2.7]}
+GOOD = {"size": 1.0, "cost": 1e-8, "gradient": 0.1, "time": TIMES}
 
 
 def row(costs: list[float], found: float, other: float, seed: int) -> dict[str, Any]:
@@ -42,7 +46,8 @@ def test_cheaper_and_better_networks_reproduce_the_paper() -> None:
 
 
 def test_dearer_and_worse_ones_do_not() -> None:
-    bad = {"size": 4.0, "cost": 0.1, "gradient": 0.0}
+    slow = {**TIMES, "supernet": [1.9, 2.0, 2.1]}
+    bad = {"size": 4.0, "cost": 0.1, "gradient": 0.0, "time": slow}
     assert set(verdicts(bad, [1e6, 2e6, 3e6], 90, 93).values()) == {"not reproduced"}
 
 
@@ -55,12 +60,31 @@ def test_the_exact_claims_hold_and_decisions_without_slope_would_be_seen(
 ) -> None:
     import nascore.thresholds as module
 
-    found = checks()
-    for claim in SinglePath.claims[:3]:
-        assert judged(claim, found[claim.key])["verdict"] == "reproduced"
+    found, by = checks(), {c.key: c for c in SinglePath.claims}
+    for key, value in found.items():
+        assert judged(by[key], value)["verdict"] == "reproduced"
     monkeypatch.setattr(module, "decided", lambda x: (x >= 0).to(x) + 0 * x)
     broken = checks()["gradient"]
-    assert judged(SinglePath.claims[2], broken)["verdict"] == "not reproduced"
+    assert judged(by["gradient"], broken)["verdict"] == "not reproduced"
+
+
+@pytest.mark.slow
+def test_without_gradients_of_thresholds_no_network_is_cheaper(monkeypatch: pytest.MonkeyPatch) -> None:
+    import nascore.thresholds as module
+
+    study = SinglePath(seeds=2, epochs=4, images=64, length=1, weights=(0.0, 10.0), threshold_lr=0.03)
+    own = searched(study, 0)["cost"]
+    monkeypatch.setattr(module, "decided", lambda x: (x >= 0).to(x) + 0 * x)
+    broken = searched(study, 0)
+    assert own[1] < own[0]
+    told = judge(GOOD, [broken] * 4, study.weights).found
+    steering = next(c for c in SinglePath.claims if c.key == "steering")
+    assert judged(steering, told["steering"])["verdict"] != "reproduced"
+
+
+def test_a_step_of_the_supernet_is_shorter_than_one_of_a_mixture() -> None:
+    told = times(2)
+    assert np.median(told["supernet"]) < np.median(told["mixture"])
 
 
 def test_what_stands_beside_has_the_nearest_cost() -> None:
