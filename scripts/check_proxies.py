@@ -77,6 +77,7 @@ NOTES = {
     "and batch norm after each convolution, 9 an activation for pooling",
     "fisher_weights": "each channel once for each of its weights, as in both libraries",
 }
+SHOWN = {"flops_wide": "flops, norms, ReLU and pools too", "fisher_weights": "fisher, once a weight"}
 
 
 @dataclass(frozen=True)
@@ -202,13 +203,13 @@ def row(name: str, ours: np.ndarray, frame: pd.DataFrame) -> dict[str, Any]:
 
 def shown(out: dict[str, Any]) -> list[dict[str, Any]]:
     """Our correlations beside the printed ones, as the page has them; GraSP's where it has most cells."""
-    lines = [(r, "no network") for r in out["without_a_network"]]
+    lines = [(r, "counted") for r in out["without_a_network"]]
     for way in out["ways"].values():
         saw = f"{way['start']} start, {way['pictures']} images of {way['images']}"
         lines += [(r, saw) for r in way["proxies"] if r["proxy"] != "grasp" or r["n"] >= way["cells"]]
     return [
         {
-            "text": f"{r['proxy']}, {saw}" + (f": {r['note']}" if "note" in r else ""),
+            "text": f"{SHOWN.get(r['proxy'], r['proxy'])}, {saw}",
             "measured": r["ours"]["value"],
             "interval": [r["ours"]["low"], r["ours"]["high"]],
             "n": r["n"],

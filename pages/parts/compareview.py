@@ -72,7 +72,9 @@ def _leader(a: Asked, means: Sequence[Interval], trials: Sequence[Trial]) -> str
     said += f" {value(a, means[first].value)} (mean of {figures_compare.runs_of(means[first].n)})"
     against = [t for t in trials if one.key in (t.a, t.b)]
     tied = sum(not t.holm < ALPHA for t in against)
-    if against:
+    if len(against) == 1:
+        said += f"; the other {'cannot' if tied else 'can'} be told apart from it"
+    elif against:
         said += (
             f"; **{tied}** of {len(against)} others cannot be told apart from it"
             if tied

@@ -52,8 +52,16 @@ def frame(claims: list[Row]) -> pd.DataFrame:
 
 
 def against(rows: list[Row]) -> pd.DataFrame:
-    """One row a number that others print too, or None where they do not."""
+    """One row a number that others print too; rank correlations and percentages with two decimals."""
     return pd.DataFrame(
-        [{**{k: r.get(k) for k in ("text", "n", "printed")}, "measured": measured(r)} for r in rows],
+        [
+            {
+                "text": r["text"],
+                "measured": words.interval(r["measured"], *r["interval"]),
+                "n": r["n"],
+                "printed": "" if r.get("printed") is None else f"{r['printed']:.2f}",
+            }
+            for r in rows
+        ],
         columns=["text", "measured", "n", "printed"],
     )

@@ -100,9 +100,9 @@ def _check(check: Document) -> None:
             "text": st.column_config.TextColumn("What", width=470),
             "measured": st.column_config.TextColumn("Computed here [95 % interval]", width=195),
             "n": st.column_config.NumberColumn("n", format="localized", width=75),
-            "printed": st.column_config.NumberColumn("Published", width=85),
+            "printed": st.column_config.TextColumn("Published", width=85),
         }
-        st.dataframe(frame, hide_index=True, column_config=config, height=min(36 * len(frame) + 39, 440))
+        st.dataframe(frame, hide_index=True, column_config=config, height=min(35 * len(frame) + 38, 458))
 
 
 def _take_result() -> None:

@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -138,6 +138,8 @@ def _of_run(run: str) -> Court | None:
             unit = "%" if stores.is_percent(metric) else ""
             trained = metric not in ("params", "flops") and "latency" not in metric
             told = protocol if trained else EvaluationProtocol(protocol.data, "", 0, "", protocol.source)
+            if trained and "test" in metric.split("_"):
+                told = replace(told, split=told.split.replace("validation", "test", 1))
             title = words.metric_title(metric).partition(" (")[0]
             columns[metric] = Column(metric, title, unit, way, told)
     keys = frame["key"].to_numpy()

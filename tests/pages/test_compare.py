@@ -122,6 +122,8 @@ def test_the_test_of_two_methods_is_scipys_by_seed(visit: Open, made: Path) -> N
     at = visit("compare", runs=",".join(random + evolution))
     a, b = (np.array([errors(r).min() for r in runs]) for runs in (random, evolution))
     row = at.dataframe[1].value.iloc[0]
+    assert "be told apart from it" in said(at)
+    assert "1 others" not in said(at)
     assert row["n"] == "6 pairs"
     assert row["pair"] == "random search - regularized evolution"
     assert float(row["p"]) == pytest.approx(stats.wilcoxon(a, b).pvalue, rel=0.01)

@@ -57,8 +57,9 @@ def test_published_numbers_stand_beside_what_was_computed_of_them(shipped: Path,
     at = visit("papers", paper="robot")
     frame = at.dataframe[0].value.set_index("text")
     row = frame.loc["Random search, 100 cells: test accuracy on CIFAR-10 (%)"]
-    assert row["printed"] == 93.7
+    assert row["printed"] == "93.70"
     assert row["measured"].startswith("93.7")
+    assert frame.loc["Random search, 20 cells: test accuracy on CIFAR-10 (%)", "printed"] == ""
     assert results.checked("robot")[0]["what"][:40] in said(at)
     assert not results.checked("nasnet")
 

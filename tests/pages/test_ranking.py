@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from nascore.benchmarks.table import open_table
+from nascore.events import Tried
 from nascore.measures.ranking import trial
+from nascore.runs.journal import Journal
+from nascore.runs.spec import open_spec
+from nascore.space import parse
 from tests.benchmarks.small import write_small
 from tests.evaluators import tables
 from tests.pages.conftest import BROKEN, RUN, Open, home, said, visit, write_run, written
@@ -138,6 +142,17 @@ def test_a_run_judges_its_own_metrics(visit: Open, home: Path) -> None:
     assert frame.loc["params", "tau"] == -1  # error rises with params
     few = visit("ranking", source=f"run:{RUN}", truth="error", by="loss")
     assert "the score is -0.5 for all 12 architectures" in said(few)
+
+
+def test_a_runs_test_metric_is_told_with_the_test_part(visit: Open, home: Path) -> None:
+    write_run(home, n=13, end="")
+    journal, space = Journal(home / "runs" / RUN), open_spec("quick").space
+    for i, text in enumerate(written(12)):
+        found = {"error": 0.2 + i / 100, "test_error": 0.1 + i / 100, "params": 1000.0 + i}
+        journal.append(Tried(parse(space, text), found, "trained"))
+    at = visit("ranking", source=f"run:{RUN}", truth="test_error", by="params")
+    assert "digits · test · 10 ep" in said(at)
+    assert "digits · validation · 10 ep" in said(visit("ranking", source=f"run:{RUN}", truth="error"))
 
 
 def test_a_supernet_and_another_run_judge_the_same_architectures(visit: Open, home: Path) -> None:
