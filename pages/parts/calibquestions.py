@@ -62,7 +62,7 @@ def view(found: Table, every: list[Table]) -> None:
         _by_histograms(asked, found, others)
         return
     _words(answer, found)
-    left, right = st.columns([1.4, 1] if asked == "measures" else [1.2, 1], gap="medium")
+    left, right = st.columns([1.2, 1], gap="medium")
     with left:
         draw(answer)
         st.markdown(show.chip(held.protocol.replace(held.data, axes.named(held.data), 1)))
@@ -125,9 +125,9 @@ def _numbers(a: Answer) -> None:
     ]
     number = st.column_config.NumberColumn
     columns: dict[str, Any] = {
-        "what": st.column_config.TextColumn("Of", width=245),
+        "what": st.column_config.TextColumn("Of", width=240),
         "value": number("Value", format="%.2f", width=50),
-        "range": st.column_config.TextColumn("95 %", width=92),
+        "range": st.column_config.TextColumn("95 %", width=90),
         "n": number("n", format="localized", width=50),
     }
     st.dataframe(
