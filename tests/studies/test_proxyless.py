@@ -12,7 +12,7 @@ import torch
 from nascore.stats import spearman
 from nascore.studies import cells
 from nascore.studies.claim import judged
-from nascore.studies.proxyless import Proxyless, beyond, device, judge
+from nascore.studies.proxyless import Proxyless, beyond, device, judge, problem, whole
 from nascore.studies.study import run
 
 torch.set_num_threads(1)
@@ -26,7 +26,7 @@ def by_latency() -> list[list[int]]:
     ms, accuracy = table.values("latency_ms"), table.values("test_accuracy")
     out = []
     for share, best in ((0.9, True), (0.5, True), (0.1, True), (0.1, False)):
-        near = np.flatnonzero(np.abs(ms / np.nanquantile(ms, share) - 1) < 0.03)
+        near = np.flatnonzero(whole() & (np.abs(ms / np.nanquantile(ms[whole()], share) - 1) < 0.03))
         order = near[np.argsort(accuracy[near])]
         out.append([int(i) for i in table.archs[order[-1 if best else 0]]])
     return out
@@ -52,6 +52,12 @@ def test_a_cell_is_compared_with_all_that_are_about_as_fast() -> None:
     _, _, fast, bad = by_latency()
     good, poor = beyond([fast, bad])
     assert good > 0 > poor
+
+
+def test_no_cell_that_is_searched_or_compared_with_has_a_zero_operation() -> None:
+    none = cells.digits().choices[0].options.index("none")
+    assert whole().sum() == 4**6
+    assert all(none not in c.open and len(c.open) == 4 for c in problem(0, 64).space.choices())
 
 
 def test_a_device_is_fitted_to_its_column() -> None:
