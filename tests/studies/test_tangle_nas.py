@@ -20,7 +20,9 @@ from nascore.studies.tangle_nas import (
     judge,
     largest,
     likeliest,
+    over_time,
     problem,
+    searched,
 )
 
 torch.set_num_threads(1)
@@ -30,6 +32,7 @@ SMALL = TangleNas(seeds=2, epochs=1, images=64, draws=2)
 def row(tangled: float, spos: float, seed: int) -> dict[str, Any]:
     return {
         "true": {TANGLED: tangled + seed / 10, SPOS: spos, LARGEST: 96.0, RANDOM: 90.0},
+        "curves": {TANGLED: [[1.0, 2.0], [tangled + seed / 10] * 2], SPOS: [[1.0, 3.0], [spos] * 2]},
         "inherited": {TANGLED: tangled + seed / 10, SPOS: spos},
         "rank": {TANGLED: 0.1, SPOS: 0.5},
     }
@@ -46,6 +49,13 @@ def test_better_networks_and_exact_slices_reproduce_the_paper() -> None:
 
 def test_the_other_way_round_nothing_is_reproduced() -> None:
     assert set(verdicts({"equal": 0.1, "memory": 1.0, "largest": 3.0}, 93, 95).values()) == {"not reproduced"}
+
+
+def test_accuracy_over_time_is_that_of_steps_until_the_sooner_one_ends() -> None:
+    curves = {TANGLED: [[1.0, 4.0], [90.0, 98.0]], SPOS: [[2.0, 5.0], [96.0, 99.0]]}
+    found = over_time(curves, 50.0)
+    assert found[TANGLED] == pytest.approx((50 + 3 * 90) / 4)
+    assert found[SPOS] == pytest.approx((2 * 50 + 2 * 96) / 4)
 
 
 def test_a_kernel_cut_from_a_corner_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +87,9 @@ def test_without_gradients_of_alphas_shares_stay_even(monkeypatch: pytest.Monkey
     own = last_entropy()
     monkeypatch.setattr(Dirichlet, "forward", detached)
     assert own < last_entropy()
+    told = judge({"equal": 0.0, "memory": 4.0, "largest": 1.0}, [searched(SMALL, 0)] * 4).found
+    by = {c.key: c for c in TangleNas.claims}
+    assert judged(by["beats_largest"], told["beats_largest"])["verdict"] != "reproduced"
 
 
 def last_entropy() -> float:
