@@ -77,7 +77,7 @@ def test_bins_seed_and_scaling_stand_in_the_address(visit: Open, tables: Path) -
 def test_nonsense_in_the_address_is_as_good_as_nothing(visit: Open, tables: Path) -> None:
     at = visit("calibration", source="nothing", view="upside", bins="7", seed="x", arch="<b>no</b>")
     assert "This table has no architecture <b>no</b>" in said(at)
-    assert "There is no source nothing here; this is NAS-Bench" in said(at)
+    assert "There is no source nothing here; this is again" in said(at)
     assert at.select_slider(key="calib_bins").value == 20
     assert at.get("plotly_chart")
 
