@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -68,15 +69,15 @@ def _row(m: dict[str, Any]) -> dict[str, Any]:
         "method": m["method"],
         "seeds": m["seeds"],
         "rank": _span(m["rank"], 0, least=1),
-        "better": _span(m["better_percent"], 1, least=0),
-        "accuracy": _span(m["test_accuracy"], 2),
+        "better": _span(m["better_percent"], 1, least=0, most=100),
+        "accuracy": _span(m["test_accuracy"], 2, most=100),
         "seconds": words.duration(m["cpu_seconds"]),
         "random": f"{beside['rank']:,} ({beside['networks']:,} trained)",
         "gap": _span(m["minus_random_points"], 2),
     }
 
 
-def _span(found: dict[str, float], digits: int, least: float | None = None) -> str:
-    """A mean with its interval, whose lower end is not below what there can be."""
-    low = found["low"] if least is None else max(found["low"], least)
-    return f"{found['value']:,.{digits}f} [{low:,.{digits}f}, {found['high']:,.{digits}f}]"
+def _span(found: dict[str, float], digits: int, least: float = -math.inf, most: float = math.inf) -> str:
+    """A mean with its interval, whose ends are not beyond what there can be."""
+    low, high = max(found["low"], least), min(found["high"], most)
+    return f"{found['value']:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
