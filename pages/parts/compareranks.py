@@ -42,7 +42,7 @@ COLUMNS: dict[str, Any] = {
 def show_all() -> None:
     """One table of methods for each benchmark table; nothing where none is shipped."""
     for part in ranks.parts():
-        frame = pd.DataFrame([_row(m) for m in part["methods"]])
+        frame = pd.DataFrame([_row(m, part["networks"]) for m in part["methods"]])
         try:
             name = benchdata.title(benchdata.opened(part["table"]))
         except AppError:
@@ -63,12 +63,12 @@ def show_all() -> None:
         )
 
 
-def _row(m: dict[str, Any]) -> dict[str, Any]:
+def _row(m: dict[str, Any], networks: int) -> dict[str, Any]:
     beside = m["random"]
     return {
         "method": m["method"],
         "seeds": m["seeds"],
-        "rank": _span(m["rank"], 0, least=1),
+        "rank": _span(m["rank"], 0, least=1, most=networks),
         "better": _span(m["better_percent"], 1, least=0, most=100),
         "accuracy": _span(m["test_accuracy"], 2, most=100),
         "seconds": words.duration(m["cpu_seconds"]),
