@@ -72,9 +72,9 @@ class Kept:
         except (OSError, ValueError):
             told = None
         if told is None:
-            start = time.monotonic()
+            start = time.process_time()
             value = json.loads(json.dumps(compute()))
-            told = {"value": value, "seconds": time.monotonic() - start}
+            told = {"value": value, "seconds": time.process_time() - start}
             if file is not None:
                 write(file, told)
         else:
@@ -141,9 +141,9 @@ def trial(study: Study, kept: Kept | None = None) -> Generator[Progress, None, D
         study: what is tried.
         kept: pieces of an earlier life.
     """
-    kept, start = kept or Kept(), time.monotonic()
+    kept, start = kept or Kept(), time.process_time()
     results = yield from study.measure(kept)
-    return document(study, results, time.monotonic() - start + kept.earlier)
+    return document(study, results, time.process_time() - start + kept.earlier)
 
 
 def run(study: Study, kept: Kept | None = None, tell: Callable[[Progress], None] | None = None) -> Document:
@@ -159,7 +159,7 @@ def run(study: Study, kept: Kept | None = None, tell: Callable[[Progress], None]
 
 
 def document(study: Study, results: Results, seconds: float) -> Document:
-    """`{"study", "paper", "claims": [...], "seconds", ...}`."""
+    """`{"study", "paper", "claims": [...], "seconds", ...}`; seconds of a processor, earlier lives too."""
     about = paper(study.key)
     return {
         "study": study.key,

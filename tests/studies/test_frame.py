@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -183,3 +184,12 @@ def test_a_second_one_of_the_same_study_is_refused(home: Path) -> None:
             jobs.here("gradsign")
     finally:
         other.communicate(b"\n")
+
+
+def test_a_study_tells_what_it_took_of_a_processor_not_of_the_day(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, "a")
+    begin = time.process_time()
+    kept.once("waiting", lambda: time.sleep(0.5))
+    again = Kept(tmp_path, "a")
+    again.once("waiting", lambda: None)
+    assert again.earlier <= time.process_time() - begin < 0.5
