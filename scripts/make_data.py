@@ -3,6 +3,7 @@
 python scripts/make_data.py train nasbench_digits --folder PARTS     on two processes
 python scripts/make_data.py score nasbench_digits --folder PARTS     zero-cost scores, on two processes
 python scripts/make_data.py time nasbench_digits --folder PARTS      latency, on a machine left alone
+python scripts/make_data.py clock nasbench_digits                    what a score costs, into the table
 python scripts/make_data.py write nasbench_digits --folder PARTS     the table in data/tables
 python scripts/make_data.py write nasbench_digits --folder PARTS --extend     adds seeds and scores made since
 python scripts/make_data.py report nasbench_digits                   how far its numbers can be trusted
@@ -37,10 +38,11 @@ from nascore.measures.hardware import Hardware
 from nascore.proxies import PROXIES
 from nascore.proxies.look import Looking, look, scores
 from nascore.runs.spec import from_document
-from nascore.space import Arch, enumerate_archs, key, tuples
+from nascore.space import Arch, enumerate_archs, key, parse, tuples
 from nascore.spaces.nasbench201 import Nasbench201
 
 TOGETHER, TIMED_TOGETHER, FLOOR = 64, 1024, 1e9
+CLOCKED = 40  # networks whose scores are timed
 CLOSE_SEEDS = (
     3  # so many seeds have random scores and confidence histograms: those of all would not fit in git
 )
@@ -166,10 +168,7 @@ def score(name: str, folder: Path, only: list[str], turn: int, of: int) -> None:
             some = archs[i : i + TOGETHER]
             _kept(
                 folder / f"proxies-{seed}-{i:05d}.json",
-                lambda mine=mine, some=some, asked=asked: {
-                    "scores": _proxies(mine, some, asked),
-                    "seconds": _alone(mine, some[len(some) // 2], asked),
-                },
+                lambda mine=mine, some=some, asked=asked: {"scores": _proxies(mine, some, asked)},
             )
 
 
@@ -208,19 +207,36 @@ def _proxies(problem: Any, archs: list[Arch], names: Sequence[str]) -> dict[str,
     return {key(problem.space, a): {n: v[i] for n, v in found.items()} for i, a in enumerate(archs)}
 
 
-def _alone(problem: Any, arch: Arch, names: Sequence[str]) -> dict[str, float]:
-    """CPU seconds of each proxy's score of a network, with building it, as if no other were asked for.
+def clock(name: str) -> None:
+    """Writes into a table what its zero-cost columns cost: median CPU seconds over a spread of networks."""
+    import torch
 
-    What serves every network, such as a teacher, is not counted.
+    torch.set_num_threads(1)
+    known, problem = table.open_table(name), from_document(TABLES[name].document).problem()
+    archs = [parse(problem.space, k) for k in known.frame["key"][:: max(known.rows // CLOCKED, 1)]][:CLOCKED]
+    names = [n for n in PROXIES if n in known.columns]
+    found = {n: float(f"{statistics.median(_alone(problem, archs, n)):.3g}") for n in names}
+    file = known.folder / "table.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "seconds_per_arch": found}, indent=1))
+    print(json.dumps(found, indent=1))
+
+
+def _alone(problem: Any, archs: list[Arch], name: str) -> list[float]:
+    """CPU seconds of a proxy's score of each network, with building it, as if no other were asked for.
+
+    What serves every network, such as a teacher, is not counted; sizes are counted without a network.
     """
-    batch, out = one_batch(problem, 64), {}
-    for name in names:
-        proxy = PROXIES[name]()
-        read = proxy.reader(batch, problem) if isinstance(proxy, Looking) else None
+    proxy, batch, out = PROXIES[name](), one_batch(problem, 64), []
+    read = proxy.reader(batch, problem) if isinstance(proxy, Looking) else None
+    for arch in archs:
         begin = time.process_time()
-        net = fresh(problem, arch)
-        read(look(net, batch, problem, proxy.needs)) if read else proxy.score([net], batch, problem)
-        out[name] = time.process_time() - begin
+        if getattr(proxy, "counted", ""):
+            problem.costs([arch])
+        elif read:
+            read(look(fresh(problem, arch), batch, problem, proxy.needs))
+        else:
+            proxy.score([fresh(problem, arch)], batch, problem)
+        out.append(time.process_time() - begin)
     return out
 
 
@@ -267,15 +283,6 @@ def scored(folder: Path) -> list[dict[str, dict[str, float]]]:
     return list(known.values())
 
 
-def seconds(folder: Path, before: dict[str, float]) -> dict[str, float]:
-    """Proxy -> CPU seconds of its score of a network, the median of those timed; or what was known before."""
-    timed: dict[str, list[float]] = {}
-    for file in sorted(folder.glob("proxies-*.json")):
-        for name, value in json.loads(file.read_text())["seconds"].items():
-            timed.setdefault(name, []).append(value)
-    return before | {name: round(statistics.median(v), 5) for name, v in timed.items()}
-
-
 def machine() -> str:
     """The processor's name, as the kernel tells it."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -293,7 +300,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
     beside = columns(problem, folder)
     found = build.gather(folder, todo, problem.space)
     new = _new(problem, folder, todo, found) if found else None
-    clocks: dict[str, float] = {}
+    clocks: dict[str, float] = {}  # `clock` measures them in the table
     if extend:
         before = table.open_table(name)
         clocks = before.about.get("seconds_per_arch", {})
@@ -313,7 +320,7 @@ def write(name: str, folder: Path, seeds: tuple[int, ...], extend: bool) -> None
         "seeds": sorted(set(told.seeds.tolist())),
         "machine": machine(),
         "cpu_seconds_per_training": round(spent, 3),
-        "seconds_per_arch": seconds(folder, clocks),
+        "seconds_per_arch": clocks,
         "histograms": f"bins.parquet: of the first {CLOSE_SEEDS} seeds",
     }
     draft = made.draft(problem, told, to_json(problem.space), beside, about)
@@ -390,7 +397,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["train", "score", "time", "write", "report"])
+    parser.add_argument("what", choices=["train", "score", "time", "clock", "write", "report"])
     parser.add_argument("name", choices=sorted(TABLES))
     parser.add_argument("--folder", type=Path, default=Path("parts"), help="where the parts are kept")
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="other seeds than the table's")
@@ -403,6 +410,8 @@ def main() -> None:
     match args.what:
         case "time":
             latencies(args.name, args.folder)
+        case "clock":
+            clock(args.name)
         case "write":
             write(args.name, args.folder, seeds, args.extend)
         case "report":

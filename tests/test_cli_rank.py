@@ -49,17 +49,17 @@ def test_what_is_printed_follows_from_the_exported_rows(
 def test_seconds_are_those_of_the_trainings_and_none_where_nobody_measured(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    by = "val_accuracy,val_accuracy@1,val_accuracy@10,params"
-    whole, first, last, params = ask(capsys, "rank", "nasbench_digits", "--by", by)["rows"]
+    by = "val_accuracy,val_accuracy@1,val_accuracy@10,latency_ms"
+    whole, first, last, latency = ask(capsys, "rank", "nasbench_digits", "--by", by)["rows"]
     table = open_table("nasbench_digits")
     own = np.unique(table.frame["trained_row"])
     seeds = int(table.columns["val_accuracy"].protocol.seeds.split()[0])
     one = float(table.values("train_seconds")[own].mean())
     assert whole["seconds_per_arch"] == pytest.approx(seeds * one, rel=0.05)
     assert first["seconds_per_arch"] == pytest.approx(whole["seconds_per_arch"] / 10)
-    assert params["seconds_per_arch"] is None
+    assert latency["seconds_per_arch"] is None
     assert whole["shares_trainings"]
-    assert not params["shares_trainings"]
+    assert not latency["shares_trainings"]
     assert first["kendall"] < whole["kendall"]
     assert last["kendall"] == pytest.approx(whole["kendall"], abs=1e-3)  # the last epoch is the metric
 

@@ -129,8 +129,14 @@ def test_every_cell_has_a_score_of_every_proxy(digits: table.Table) -> None:
         assert digits.column(name).direction, name
         # where two networks give all images one code, NASWOT has no value
         assert known.all() if name != "naswot" else known.mean() > 0.9, name
-    timed = digits.about["seconds_per_arch"]
-    assert all(0 < timed[n] < 1 for n in ("zen", "gradsign", "diswot", "grasp"))
+
+
+def test_every_score_of_a_table_says_what_it_costs() -> None:
+    for known in map(table.open_table, ("nasbench_digits", "nasbench_mnist5k", "natssize_digits")):
+        timed = known.about["seconds_per_arch"]
+        assert set(timed) == {n for n in PROXIES if n in known.columns}
+        assert all(0 < t < 1 for t in timed.values())
+        assert timed["params"] < timed["synflow"] < timed["grad_norm"]
 
 
 def test_further_seeds_join_the_trainings_that_a_table_holds(digits: table.Table) -> None:
