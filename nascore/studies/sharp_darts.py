@@ -27,12 +27,14 @@ WIDTHS = (8, 16, 32)
 HAND = {"stem.width": 8, "layer1.width": 16, "layer2.width": 32,
         "layer1.op": "sep_conv_3x3", "layer2.op": "sep_conv_3x3"}  # fmt: skip
 POWERS = (1.0, 2.0, 10.0)
-WAYS = ("scalar", "max_w")
+NAMES = {"scalar": "plain mixture", "max_w": "Max-W"}
+WAYS = tuple(NAMES)
 BOX = (
-    "A HyperCuboid of two layers, widths 8, 16 and 32, two operations, on 300 images of 8x8 digits for 10 "
-    "epochs; the paper's has widths up to 256 and more layers, on CIFAR-10."
+    "A HyperCuboid of two layers, widths 8, 16 and 32, two operations, searched on 300 images of 8x8 digits "
+    "for 10 epochs, trained on 1,000 for 12; the paper's has widths up to 256 and more layers, on CIFAR-10."
 )
-SHORT = "NAS-Bench-201 cells of 8 channels on 300 images of 8x8 digits, 15 epochs instead of thousands."
+SHORT = "NAS-Bench-201 cells of 8 channels on 8x8 digits, 12 epochs instead of thousands."
+WHOLE = 1000  # training images
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class SharpDarts(Study):
             "Networks trained with it end better: test accuracy with power 2, minus with a cosine",
             "above 0",
             unit="points",
-            scale=SHORT,
+            scale=f"{SHORT} The mean over two random cells a seed.",
         ),
         Claim(
             "leader",
@@ -73,7 +75,7 @@ class SharpDarts(Study):
             "Max-W keeps shares closer together than the plain mixture: difference of entropy after as many "
             "epochs, as a share of the largest",
             "above 0",
-            scale=f"{BOX} Of shares of single choices, the mean.",
+            scale=f"{BOX} Of the 18 shares of a layer, the mean over layers.",
         ),
         Claim(
             "path",
@@ -99,14 +101,15 @@ class SharpDarts(Study):
         ),
     )
     left: ClassVar[str] = (
-        "CIFAR-10 and ImageNet, AutoAugment, cells of the DARTS space without a search, and the gap of "
-        "generalization are not tried."
+        "CIFAR-10 and ImageNet, AutoAugment, and cells of the DARTS space without a search are not tried."
     )
 
-    seeds: int = knob(4, 2, 1000, "searches, and trainings of each kind")
+    seeds: int = knob(6, 2, 1000, "searches, and trainings of each kind")
     epochs: int = knob(10, 2, 1000, "of each search")
-    train: int = knob(15, 1, 1000, "of each training")
-    images: int = knob(300, 32, 1000, "training images")
+    train: int = knob(12, 1, 1000, "epochs of each training")
+    images: int = knob(300, 32, 1000, "training images of a search; trainings have all")
+    nets: int = knob(2, 1, 100, "random cells that are trained with each learning rate")
+    alpha_lr: float = knob(0.1, 1e-5, 1.0, "learning rate of the alphas")
     last: int = knob(32, 1, 1024, "channels of the HyperCuboid's last block")
 
     def measure(self, kept: Kept) -> Measuring:
@@ -123,44 +126,59 @@ class SharpDarts(Study):
         return judge(rows)
 
     def annealed(self, seed: int) -> list[float]:
-        """Test accuracy of one random cell by each power."""
+        """Test accuracy of random cells by each power, the mean."""
         table = cells.digits()
-        arch = [int(i) for i in table.archs[cells.some(table, 1, seed)[0]]]
+        archs = [[int(i) for i in table.archs[row]] for row in cells.some(table, self.nets, seed)]
         out = []
         for power in POWERS:
             falls = {"schedule": "cosine_power", "power": power, "epochs": self.train, "lr": 0.1}
             problem = cells.problem_of(
-                table, seed, task=self._task(), recipe={"name": "tunable", "knobs": falls}
+                table, seed, task=_task(WHOLE), recipe={"name": "tunable", "knobs": falls}
             )
-            out.append(_trained(problem, arch, self.train))
+            out.append(float(np.mean([_trained(problem, arch, self.train) for arch in archs])))
         return out
 
     def searched(self, way: str, seed: int) -> Told:
         """A search through the box by one weighting, and the test accuracy of what it finds."""
         from nascore.strategies.sharp_darts import SharpDarts as Strategy
 
-        problem = self._box(seed)
-        told = supernets.searched(Strategy(epochs=self.epochs, weighting=way), problem)  # type: ignore[arg-type]
-        return {**told, "accuracy": _trained(problem, told["chosen"], self.train)}
+        problem = self._box(seed, self.images)
+        how = Strategy(epochs=self.epochs, weighting=way, alpha_lr=self.alpha_lr)  # type: ignore[arg-type]
+        told = supernets.searched(how, problem)
+        true = _trained(self._box(seed, WHOLE), told["chosen"], self.train)
+        return {**told, "accuracy": true, "entropy": entropy(how, problem)}
 
     def by_hand(self, seed: int) -> float:
         """Test accuracy of the path drawn by hand, trained in the same way."""
-        problem = self._box(seed)
+        problem = self._box(seed, WHOLE)
         return _trained(problem, from_choices(problem.space, HAND), self.train)
 
-    def _task(self) -> dict[str, Any]:
-        return {"name": "digits", "knobs": {"train_images": self.images}}
-
-    def _box(self, seed: int) -> Any:
+    def _box(self, seed: int, images: int) -> Any:
         space = {"layers": 2, "widths": list(WIDTHS), "last": self.last}
         document = {
             "v": 1,
             "seed": seed,
             "space": {"name": "hypercuboid", "knobs": space},
-            "task": self._task(),
+            "task": _task(images),
             "recipe": {"name": "sgd_cosine", "knobs": {"epochs": self.train, "lr": 0.1}},
         }
         return replace(from_document(document).problem(), sampled=0)
+
+
+def _task(images: int) -> dict[str, Any]:
+    return {"name": "digits", "knobs": {"train_images": images}}
+
+
+def entropy(how: Any, problem: Any) -> float:
+    """Of the softmax of a layer at the end of a search, 1 where shares are alike; the mean over layers."""
+    import torch
+
+    gating = how.gating(problem)
+    gating.load_state_dict(problem.memo.load("search")["kept"][2])
+    with torch.no_grad():
+        rows = [gating.shares(name).flatten() for name in gating.groups]
+    own = [-torch.special.xlogy(p, p).sum() / np.log(len(p)) for p in rows]
+    return float(torch.stack(own).mean())
 
 
 def _trained(problem: Any, arch: Sequence[int], epochs: int) -> float:
@@ -235,7 +253,7 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> Results:
         "lower": share_lower(),
         "annealing": more(annealed[:, 1], annealed[:, 0]),
         "leader": off_leader(),
-        "entropy": more(curve["max_w"][:, -1], curve["scalar"][:, -1]),
+        "entropy": more(*(np.array([r[w]["entropy"] for r in rows]) for w in ("max_w", "scalar"))),
         "path": more(true["max_w"], true["scalar"]),
         "hand": more(true["hand"], true["scalar"]),
         "beats_hand": more(true["max_w"], true["hand"]),
@@ -249,12 +267,15 @@ def judge(rows: Sequence[Mapping[str, Any]]) -> Results:
             *(100 * np.array([r[w]["values"]["supernet_error"][-1] for r in rows]) for w in reversed(WAYS))
         ),
     }
+    for way in WAYS:
+        shared = 100 * (1 - np.array([r[way]["values"]["supernet_error"][-1] for r in rows]))
+        text = "Test accuracy of what is found minus validation accuracy of the supernet (points)"
+        beside[f"{text}, {NAMES[way]}"] = more(true[way], shared)
     return Results(found, beside, picture(curve))
 
 
 def picture(curve: Mapping[str, Floats]) -> dict[str, Any]:
     """Entropy of the shares over the epochs, by weighting."""
-    names = {"scalar": "plain mixture", "max_w": "Max-W"}
     return {
         "kind": "lines",
         "title": "How undecided the search is",
@@ -265,7 +286,7 @@ def picture(curve: Mapping[str, Floats]) -> dict[str, Any]:
         "metric": "entropy",
         "series": [
             {
-                "name": names[way],
+                "name": NAMES[way],
                 "x": list(range(1, v.shape[1] + 1)),
                 "y": v.mean(0).tolist(),
                 "low": v.min(0).tolist(),

@@ -37,7 +37,8 @@ def row(seed: int, own: float, plain: float, hand: float, entropy: tuple[float, 
     noise = 0.1 * np.random.default_rng(seed).normal(size=5)
 
     def told(accuracy: float, last: float) -> dict[str, Any]:
-        return {"accuracy": accuracy, "values": {"entropy": [1.0, last], "supernet_error": [0.5, 0.1]}}
+        values = {"entropy": [1.0, last], "supernet_error": [0.5, 0.1]}
+        return {"accuracy": accuracy, "values": values, "entropy": last}
 
     return {
         "annealed": [90 + noise[0], 91 + noise[1], 90],
