@@ -1,7 +1,7 @@
 """The controls of the Compare page: they write the address and show what stands there.
 
 `runs=ID,ID`; `by=error` (or `hypervolume`); `over=evaluations`; `band=range`; `base=table` or a method's key;
-`pair=error,params`; `name_KEY=what a method is called`.
+`pair=error,params`; `compare_way=seconds`; `name_KEY=what a method is called`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ MOST = 60  # runs at once
 NAME = 40  # letters of a method's name
 KEY = re.compile(r"name_([0-9a-f]{8})")
 BANDS = {"range": "worst to best", "interval": "95 % of the mean"}
+WAYS = {"epochs": "Epochs", "seconds": "Active time (s)"}
 
 
 def _follow(key: str, value: Any) -> str:
@@ -216,6 +217,21 @@ def pair(a: Asked) -> None:
             f"{y},{x}": f"{title(x)} and {title(y)}" for i, x in enumerate(names) for y in names[i + 1 :]
         }
         _choose("Objectives", "pair", ",".join(a.pair), options, width=380)
+
+
+def way() -> str:
+    """Over what shared networks are seen on their way, a key of `WAYS`."""
+
+    def take() -> None:
+        picked = st.session_state["compare_clock"]
+        fronts.put(compare_way="" if picked == next(iter(WAYS)) else picked)
+
+    found = _one("compare_way", list(WAYS))
+    st.segmented_control(
+        "Over", list(WAYS), required=True, key=_follow("compare_clock", found), on_change=take,
+        format_func=WAYS.__getitem__, label_visibility="collapsed",
+    )  # fmt: skip
+    return found
 
 
 def _choose(label: str, name: str, value: str, options: dict[str, str], width: int) -> None:

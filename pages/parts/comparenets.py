@@ -17,12 +17,11 @@ from nascore.measures import anytime
 from nascore.runs import launch
 from nascore.view import axes, figures_compare, gates, words
 from nascore.view.figures_compare import Look, Path
-from pages.parts import benchdata, runwatch, show, stores
+from pages.parts import benchdata, compareask, runwatch, show, stores
 from pages.parts.comparecalc import Asked
 from pages.parts.comparedata import Run
 
 Values = NDArray[np.float64]
-OVER = {"epochs": "Epochs", "seconds": "Active time (s)"}
 HEIGHT = 320
 ERROR = (
     "The error of the whole shared network on validation images after each epoch, all options weighed by "
@@ -93,18 +92,19 @@ def show_all(a: Asked, looks: Sequence[Look]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="compare-shared"):
         st.markdown("#### Shared networks on their way")
-        clock = str(
-            st.segmented_control(
-                "Over", list(OVER), default="epochs", required=True, key="compare_way", bind="query-params",
-                format_func=OVER.__getitem__, label_visibility="collapsed",
-            )
-        )  # fmt: skip
+        clock = compareask.way()
     what = "from the worst to the best seed" if a.band == "range" else "the 95 % interval of the mean"
     band, live = BAND.format(what=what), [any(r.summary.live for r in m.runs) for m in a.methods]
     left, right = st.columns(2, gap="medium")
     with left:
         paths = _paths(a, looks, [[(w.over(clock), w.error) for w in own] for own in ways], live)
-        _draw("Error of the shared network", ERROR.format(band=band), paths, OVER[clock], "supernet_error")
+        _draw(
+            "Error of the shared network",
+            ERROR.format(band=band),
+            paths,
+            compareask.WAYS[clock],
+            "supernet_error",
+        )
     with right:
         known = [[w for w in own if np.isfinite(w.true).any()] for own in ways]
         title = "Truth of what it would take"
@@ -115,7 +115,9 @@ def show_all(a: Asked, looks: Sequence[Look]) -> None:
             table, metric, protocol = next(w.table for own in known for w in own)
             same = [[w for w in own if w.table == (table, metric, protocol)] for own in known]
             paths = _paths(a, looks, [[(w.over(clock), w.true) for w in own] for own in same], live)
-            _draw(title, TRUE.format(band=band), paths, OVER[clock], "test_accuracy", f"{metric} (%)")
+            _draw(
+                title, TRUE.format(band=band), paths, compareask.WAYS[clock], "test_accuracy", f"{metric} (%)"
+            )
             st.markdown(show.chip(f"{table} · {protocol or 'protocol not given'}"))
     without = [m.name for m, own in zip(a.methods, ways, strict=True) if not own]
     if without:

@@ -331,6 +331,13 @@ def test_shared_networks_are_compared_after_each_epoch(visit: Open, made: Path) 
     assert read_array(line["y"]) == pytest.approx([zero, (zero + three) / 2, three])
 
 
+def test_a_link_opens_shared_networks_over_seconds(visit: Open, made: Path) -> None:
+    run = write_shared(0, [0, 3, 3])
+    for over, title in (("seconds", "Active time (s)"), ("nonsense", "Epochs")):
+        at = visit("compare", runs=run, compare_way=over)
+        assert figure(at, 1)["layout"]["xaxis"]["title"]["text"] == title
+
+
 def test_shipped_ranks_stand_below(visit: Open, made: Path) -> None:
     row = {"value": 4000.0, "low": -20.0, "high": 9000.0, "n": 4}
     method = {"method": "DARTS", "seeds": 4, "cpu_seconds": 28.0, "random": {"rank": 90, "networks": 170}}
