@@ -20,6 +20,7 @@ from nascore.view.tokens import Tokens, alpha, op_dash, op_label, scale
 
 PICTURES = 60  # of a movie
 WRITTEN = 12  # options a choice up to which each share is written into its field
+SIDE = 0.46  # half of a frame around a field
 LINES = 12  # of a figure that are named beside their ends
 
 
@@ -29,7 +30,7 @@ def stops(n: int, most: int = PICTURES) -> list[int]:
 
 
 def movie(m: Movie, t: Tokens, *, height: int = 0) -> go.Figure:
-    """A heat map of shares, choice by option, with a slider over the epochs; a ring is the largest share.
+    """A heat map of shares, choice by option, with a slider over the epochs; the largest share is framed.
 
     Args:
         m: the gates.
@@ -58,7 +59,7 @@ def movie(m: Movie, t: Tokens, *, height: int = 0) -> go.Figure:
 
 
 def _picture(m: Movie, epoch: int, t: Tokens) -> list[Any]:
-    """Shares after one epoch, and rings around the largest."""
+    """Shares after one epoch, the largest framed."""
     wide = max(map(len, m.options))
     z = np.full((len(m.choices), wide), np.nan)
     tips = [[""] * wide for _ in m.choices]
@@ -74,12 +75,13 @@ def _picture(m: Movie, epoch: int, t: Tokens) -> list[Any]:
         text=said, texttemplate="%{text}", textfont={"size": 11}, hovertext=tips, xgap=2, ygap=2,
         hovertemplate="%{hovertext}<extra></extra>", hoverongaps=False,
     )  # fmt: skip
-    ring = {"symbol": "square-open", "size": 20, "color": t.pick, "line": {"width": 2.2}}
     best = {i: b for i, b in enumerate(m.largest(epoch)) if np.ptp(m.shares[i][epoch]) > EVEN}
-    rings = go.Scatter(
-        x=list(best.values()), y=list(best), mode="markers", marker=ring, hoverinfo="skip", cliponaxis=False
-    )
-    return [heat, rings]
+    # around the whole field: a ring of one size would cross what is written in a wide one
+    x = [v for b in best.values() for v in (b - SIDE, b + SIDE, b + SIDE, b - SIDE, b - SIDE, None)]
+    y = [v for i in best for v in (i - SIDE, i - SIDE, i + SIDE, i + SIDE, i - SIDE, None)]
+    line = {"color": t.pick, "width": 2.2, "shape": "linear"}
+    frames = go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", cliponaxis=False)
+    return [heat, frames]
 
 
 def _player(m: Movie, moments: Sequence[int], t: Tokens) -> dict[str, Any]:

@@ -29,7 +29,7 @@ HEIGHT = 236
 LEAST = 10  # networks of fewer no correlation is told
 HOW = (
     "A row is a choice of the space, a field the share of one of its options: how much the shared network "
-    "listens to it. The ring is the largest, which is what the search would take now. Play shows the epochs "
+    "listens to it. The frame is the largest, which is what the search would take now. Play shows the epochs "
     "one after the other."
 )
 CROWDED = (

@@ -104,17 +104,19 @@ def test_crowding_counts_shares_and_leads_of_one_kind() -> None:
 
 
 @pytest.mark.parametrize("t", [LIGHT, DARK], ids=["light", "dark"])
-def test_the_movie_rings_the_largest_share_of_each_epoch(t: object) -> None:
+def test_the_movie_frames_the_largest_share_of_each_epoch(t: object) -> None:
     shares = drawn(90)
     (m,) = gates.movies(steps(shares), CHOICES)
     fig = figures_gates.movie(m, t)  # type: ignore[arg-type]
     names = [f.name for f in fig.frames]
     assert (len(names), names[0], names[-1]) == (figures_gates.PICTURES, "1", "90")
     for frame in fig.frames:
-        heat, rings = frame.data
+        heat, frames = frame.data
         at = int(frame.name) - 1
         assert np.array_equal(np.asarray(heat.z), shares[at])
-        assert list(rings.x) == shares[at].argmax(1).tolist()
+        around, best = np.array(frames.x, dtype=float).reshape(len(CHOICES), 6), shares[at].argmax(1)
+        assert around[:, 0] == pytest.approx(best - figures_gates.SIDE)
+        assert around[:, 1] == pytest.approx(best + figures_gates.SIDE)
     assert [s.label for s in fig.layout.sliders[0].steps] == names
     assert np.array_equal(np.asarray(fig.data[0].z), shares[-1]), "it opens on the last epoch"
 
