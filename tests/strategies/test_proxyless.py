@@ -157,6 +157,21 @@ def test_other_modes_feel_the_cost_too(mode: Any) -> None:
     assert float(gating.probabilities()[NAME][3].detach()) < 0.15
 
 
+def test_rewards_are_compared_with_the_mean_of_now_not_of_long_ago() -> None:
+    def baseline(before: float | None) -> float:
+        p, net, gating = made(pairs=False)
+        told = State({"baseline": before})
+        step = rewarded(Trainer(p, net, 1), gating, adam(gating, 0.1), Expected(1.0, ()), 1.0, 6, told)
+        batch: Any = next(iter(p.batches("validation", "one")))
+        torch.manual_seed(1)
+        step(batch, batch)
+        return told["baseline"]
+
+    now = baseline(None)
+    assert now > 0
+    assert baseline(0.0) == pytest.approx(0.99 * now)
+
+
 def test_without_gradients_to_alphas_cost_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = Binary.probe
 
