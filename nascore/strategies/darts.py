@@ -27,7 +27,10 @@ class Darts(Strategy):
 
     Source: Liu et al. 2019, algorithm 1; alphas by Adam with betas (.5, .999) and decay 1e-3, weights by the
     problem's recipe from `lr`. The paper's weights end at a rate of .001, with gradients clipped at 5; ours
-    follow the recipe. Weights learn from the training images, alphas from the validation images.
+    follow the recipe. Weights learn from the training images, alphas from the validation images. Where a
+    space offers `none` it can be taken, as in NAS-Bench-201's experiments; where it offers the inputs of a
+    node they are choices with alphas of their own, while the paper keeps the two edges of the strongest
+    operations.
     """
 
     epochs: int = knob(30, 1, 1000, "epochs of the search")

@@ -30,8 +30,10 @@ class DartsPt(Strategy):
     Source: Wang et al. 2021, section 4.2 and algorithm 1. The masked option's weight becomes zero, the others
     are not scaled up; the whole validation part is judged, batch norms using each batch's own statistics.
     Ties are broken by the larger loss. Choices come in random order, as section 4.2 found to suffice, with
-    `tune` epochs of bilevel search at a tenth of the rate after each but the last. Not here: the pruning of
-    edges in DARTS's own space (its choices of inputs are settled like any other).
+    `tune` epochs of bilevel search at a tenth of the rate after each but the last. Differences: the rate
+    falls to zero within each of these, with new optimizers, while the paper's tuning is one stretch of 5
+    epochs a choice at a constant rate on NAS-Bench-201; cells are settled choice by choice, not both at once;
+    the pruning of edges in DARTS's own space is not here (its choices of inputs are settled like any other).
     """
 
     epochs: int = knob(30, 1, 1000, "epochs of the search")
