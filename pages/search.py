@@ -53,7 +53,7 @@ def fields() -> tuple[dict[str, Any], dict[str, Any]]:
         st.markdown(":material/target: Objectives, limits, budget")
         names = compose.metrics(document)
         document["objectives"] = compose.objectives(names)
-        slots["objectives"] = st.empty()
+        slots["objectives"], more = st.empty(), st.container()
         document["budget"] = compose.budget()
         slots["budget"] = st.empty()
         document["constraints"] = compose.limits(names)
@@ -66,6 +66,8 @@ def fields() -> tuple[dict[str, Any], dict[str, Any]]:
                 knobs = forms.settings(forms.entry_of(kind, name), given, f"{kind}_{name}")
                 document[kind], slots[kind] = {"name": name, "knobs": knobs}, st.empty()
     document |= compose.rest()
+    with more:
+        compose.calibration(document, names)
     return document, slots
 
 

@@ -74,8 +74,14 @@ class Tabular(Evaluator):
         if problem.budget.simulated_seconds and source.clock is None:
             raise BadInput(f"budget.simulated_seconds: {self.table} does not say how long training took")
         source.errors_at(self.epochs)
-        own = [c.name for c in source.given if c.protocol.split != "test" or c == source.column]
+        held = self.withheld()
+        own = [c.name for c in source.given if c.name not in held]
         return tuple(dict.fromkeys([*(["error"] if source.column else []), *FREE, *own]))
+
+    def withheld(self) -> tuple[str, ...]:
+        """Metrics of the test part: they are given, but nobody may choose by them."""
+        source = self._source()
+        return tuple(c.name for c in source.given if c.protocol.split == "test" and c != source.column)
 
     def at(self, epochs: int) -> Tabular:
         """The same judge after fewer epochs, by the table's curves or its other budgets.

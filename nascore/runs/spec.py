@@ -72,10 +72,12 @@ class RunSpec:
             )
         for i, o in enumerate(self.objectives):
             if o.metric not in gives:
+                held = getattr(self.evaluator, "withheld", tuple)()
+                test = "; it is of the test part, by which nobody may choose" if o.metric in held else ""
                 hint = f"; trained gives {ECE} where it judges closely" if "ece" in o.metric else ""
                 raise BadInput(
                     f"objectives[{i}]: {o.metric!r} is not given by this evaluator; {', '.join(gives)} are"
-                    f"{hint}"
+                    f"{test}{hint}"
                 )
         for i, c in enumerate(self.constraints):
             if c.metric not in gives:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -148,9 +149,28 @@ def objectives(names: tuple[str, ...]) -> list[list[str]]:
                 start = _start(m, given)
                 key = forms.keyed(f"way_{m}", start)
                 st.segmented_control(titled(m), default=start, key=key, required=True, **more)
-    if "train_seconds" in names and ECE not in names:
-        st.markdown(f":small[:gray[{titled(ECE)} is offered where the evaluator judges closely.]]")
     return [[m, ways[m]] for m in taken or []]
+
+
+def calibration(document: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Why calibration error is not among the objectives, and a link to the same search with it."""
+    if ECE in names or "train_seconds" not in names:
+        return
+    own = document["evaluator"]
+    held = own["name"] == "tabular" and any("ece" in m for m in from_json("evaluator", own).withheld())
+    why = "it is measured on the test part there, by which nobody may choose" if held else "it is not known"
+    said = f"The table offers no calibration error: {why}." if own["name"] == "tabular" else ""
+    kept = own["knobs"] if own["name"] == "trained" else {}
+    close = {"name": "trained", "knobs": {**kept, "closely": True}}
+    whole = {**document, "evaluator": close, "objectives": [*document["objectives"], [ECE, "min"]]}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if said:
+            st.markdown(f":small[:gray[{said}]]", width="content")
+        with contextlib.suppress(AppError):
+            links.link(
+                links.SEARCH, "Search for calibration error too", "add", spec=link_of(from_document(whole))
+            )
+            st.markdown(":small[:gray[Every network is trained and judged closely.]]", width="content")
 
 
 def _way(metric: str, given: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nascore.benchmarks import table
+from nascore.codec import to_json
 from nascore.errors import BadInput, NotSupported, OutOfBudget
 from nascore.evaluators.tabular import UNKNOWN, Tabular
 from nascore.events import Tried
@@ -60,6 +61,14 @@ def test_nobody_may_search_by_test_data(home: Path) -> None:
     given = Tabular().metrics(problem(Tabular()))
     assert {"error", "params", "flops", "train_seconds"} <= set(given)
     assert not {"test_error", "test_accuracy"} & set(given)
+    assert "test_accuracy" in Tabular().withheld()
+    document = {
+        "evaluator": "tabular",
+        "space": to_json(tables.SPACE),
+        "objectives": [["test_accuracy", "max"]],
+    }
+    with pytest.raises(BadInput, match="of the test part, by which nobody may choose"):
+        from_document(document)
 
 
 def test_the_protocol_is_the_tables(home: Path) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
+from nascore.benchmarks.table import Draft, choices_json, write_table
+from nascore.codec import to_json
+from nascore.evaluators.trained import Trained
 from nascore.runs import launch
-from nascore.runs.spec import open_spec, read
+from nascore.runs.spec import ECE, open_spec, read
+from tests.evaluators import tables
 from tests.pages.conftest import RUN, Open, asked, said, write_run
 from tests.pages.conftest import read as shown
 
@@ -102,6 +108,20 @@ def test_objectives_limits_and_directions_reach_the_spec(visit: Open) -> None:
     spec = launch.read_spec(launch.runs()[0])
     assert [(o.metric, o.direction) for o in spec.objectives] == [("error", "min"), ("params", "min")]
     assert [(c.metric, c.sign, c.limit) for c in spec.constraints] == [("params", "<=", 1500.0)]
+
+
+def test_calibration_error_is_one_click_away_and_its_absence_is_explained(visit: Open, home: Path) -> None:
+    known = tables.made(home, rows=500)
+    ece = replace(tables.COLUMNS[1], name="ece_15", unit="", direction="min")
+    frame = known.frame.assign(ece_15=0.1)
+    space = (known.space, choices_json(tables.SPACE))
+    write_table(Draft(frame, (*tables.COLUMNS, ece), space=space), known.name, home, replace=True)
+    at = visit("search", spec=json.dumps({"evaluator": "tabular", "space": to_json(tables.SPACE)}))
+    assert "by which nobody may choose" in said(at)
+    link = next(p for p in at.get("page_link") if "calibration" in p.proto.label)
+    spec = read(parse_qs(link.proto.query_string)["spec"][0])
+    assert spec.evaluator == Trained(closely=True)
+    assert [o.metric for o in spec.objectives] == ["error", ECE]
 
 
 def test_every_number_field_has_help_and_its_range(visit: Open) -> None:
