@@ -120,7 +120,8 @@ def judgments(tries: list[Hit]) -> None:
         with st.container(border=True, gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.markdown(show.badge(show.STATES, summary.state), width="content")
-                title = f"{summary.title or summary.run}, evaluation {hit['index']}"
+                name = stores.called(summary.run, summary.title, summary.strategy, summary.space)
+                title = f"{name}, evaluation {hit['index']}"
                 links.link(links.RUNS, f"**{show.plain(title)}**", "monitoring", run=summary.run)
             if hit["failed"]:
                 st.markdown(f":red-badge[failed] {show.plain(hit['failed'])}")

@@ -57,7 +57,7 @@ def of_run(run_id: str) -> None:
     best = summary.best["key"] if summary.best else None
     front = [f["key"] for f in summary.front] if len(summary.objectives) > 1 else []
     event = show.panel(
-        f"Latest run: {summary.title or summary.run}",
+        f"Latest run: {stores.called(summary.run, summary.title, summary.strategy, summary.space)}",
         "Each dot is an architecture that this run trained and judged. The ring is the best so far. "
         "Click a dot to open it.",
         figures.tried_scatter(frame, show.theme(), x=x, y=y, front=front, picked=best, height=400),

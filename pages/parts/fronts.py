@@ -99,7 +99,8 @@ def marks() -> dict[str, str]:
     frame = stores.runs()
     for row in frame.to_dict("records") if len(frame) else []:
         if (row["evaluations"] or 0) > (row["failed"] or 0):
-            found[f"run:{row['run']}"] = f"{row['title'] or row['run']}, {int(row['evaluations']):,} tried"
+            name = stores.called(row["run"], row["title"], row["strategy"], row["space"])
+            found[f"run:{row['run']}"] = f"{name}, {int(row['evaluations']):,} tried"
     return found
 
 
@@ -136,7 +137,7 @@ def _of_run(run: str) -> Source | None:
     limits = tuple(replace(c, limit=stores.seen(c.metric, c.limit)) for c in spec.constraints)
     found = Source(
         f"run:{run}",
-        summary.title or run,
+        stores.called(run, summary.title, summary.strategy, summary.space),
         frame,
         frame["key"].tolist(),
         [f"evaluation {i:,}" for i in frame["index"]],

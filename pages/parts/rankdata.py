@@ -156,7 +156,8 @@ def _of_run(run: str) -> Court | None:
         return wide.reindex(keys).to_numpy(np.float64)
 
     archs = np.array([list(a) for a in frame["arch"]], np.int64)
-    return Court(summary.title or run, keys, columns, read, tuple(spec.space.choices()), archs, curve)
+    name = stores.called(run, summary.title, summary.strategy, summary.space)
+    return Court(name, keys, columns, read, tuple(spec.space.choices()), archs, curve)
 
 
 @once

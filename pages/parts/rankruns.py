@@ -64,7 +64,7 @@ def scores(court: Court, name: str) -> Scores:
     summary, spec = stores.run(run), stores.spec(run)
     if summary is None or spec is None or not _fits(court, spec):
         raise BadInput(f"{name}: this run is over another space than {court.name}")
-    title = summary.title or run
+    title = stores.called(run, summary.title, summary.strategy, summary.space)
     found, column, seconds = _subnets(run, what, title) if what in SAID else _tried(run, what, title)
     values = _placed(court, found)
     if not np.isfinite(values).any():

@@ -9,9 +9,11 @@ Errors and accuracies come as shares of one and leave as percents, which is how 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -23,7 +25,7 @@ from nascore.runs import launch
 from nascore.runs.spec import RunSpec
 from nascore.runs.state import Summary
 from nascore.runs.store import Store
-from pages.parts import show
+from pages.parts import arch, show
 
 LIVE = ("queued", "running")
 NO_METRIC = ("index", "key", "failed", "parent", "arch", "how", "seconds", "epochs", "seq", "t")
@@ -79,6 +81,17 @@ def run(run_id: str) -> Summary | None:
         return owner().run(run_id)
     except (NotFound, BadInput):
         return None
+
+
+def called(run_id: str, title: str, strategy: str, space: str) -> str:
+    """A run's title; without one its strategy, space and time of making, which its id begins with."""
+    if title or not strategy:
+        return title or run_id
+    said = f"{arch.named(strategy)} on {arch.named(space)}"
+    with contextlib.suppress(ValueError):
+        made = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S")
+        return f"{said}, {made:%-d %b %H:%M}"
+    return said
 
 
 def tried(run_id: str) -> pd.DataFrame:

@@ -144,6 +144,13 @@ def test_a_run_judges_its_own_metrics(visit: Open, home: Path) -> None:
     assert "the score is -0.5 for all 12 architectures" in said(few)
 
 
+def test_a_run_without_a_title_is_called_by_what_it_does(visit: Open, home: Path) -> None:
+    write_run(home, title="")
+    at = visit("ranking", source=f"run:{RUN}")
+    assert not at.exception
+    assert "regularized evolution on NAS-Bench-201, 2 Jan 03:04, 12 tried" in at.selectbox[0].options
+
+
 def test_a_runs_test_metric_is_told_with_the_test_part(visit: Open, home: Path) -> None:
     write_run(home, n=13, end="")
     journal, space = Journal(home / "runs" / RUN), open_spec("quick").space
