@@ -5,7 +5,8 @@ Source: Liu et al. 2019 (DARTS), algorithm 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +88,14 @@ def bilevel(
         trainer.net.train()
         held, losing = cycle(problem.batches("validation", name, "held", epoch)), []
         meter = Meter(problem.device, [*trainer.net.parameters(), *gating.parameters()], attempt)
-        for i, batch in enumerate(trainer.batches(name, epoch)):
-            with meter.step(batch):
-                if i % every == 0 and step is not None:
-                    step(batch, next(held))
-                elif i % every == 0:
-                    losing.append(step_alphas(trainer, gating, alphas, batch, next(held), order, penalty))
-                trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
+        with unless_broken(gating):
+            for i, batch in enumerate(trainer.batches(name, epoch)):
+                with meter.step(batch):
+                    if i % every == 0 and step is not None:
+                        step(batch, next(held))
+                    elif i % every == 0:
+                        losing.append(step_alphas(trainer, gating, alphas, batch, next(held), order, penalty))
+                    trainer.round([trainer.net.at(gating())], batch, losses)  # type: ignore[operator] -- a supernet
         if not finite(gating):
             yield back(problem, name, epoch, everything)
             return
@@ -105,6 +107,16 @@ def bilevel(
 def finite(gating: Gating) -> bool:
     """Whether all alphas are numbers."""
     return all(bool(a.isfinite().all()) for a in gating.parameters())
+
+
+@contextlib.contextmanager
+def unless_broken(gating: Gating) -> Iterator[None]:
+    """Around the steps of an epoch: lets errors out, but for draws by alphas that are no longer numbers."""
+    try:
+        yield
+    except (RuntimeError, ValueError):
+        if finite(gating):
+            raise
 
 
 def back(problem: Problem, name: str, epoch: int, kept: Sequence[Any]) -> Note:

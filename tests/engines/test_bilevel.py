@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
+from nascore.binary import Binary
 from nascore.engines.bilevel import bilevel, step_alphas
 from nascore.engines.oneshot import sampled
 from nascore.errors import Diverged
 from nascore.evaluators.trained import Trained
 from nascore.events import Note
-from nascore.gates import Softmax
+from nascore.gates import Dirichlet, Softmax
 from nascore.problem import Memo, Problem
 from nascore.recipe import Trainer
 from nascore.recipes.sgd_cosine import SgdCosine
@@ -149,11 +151,11 @@ def test_a_penalty_is_part_of_what_the_alphas_descend() -> None:
     assert moved[1] < moved[0] - 0.01
 
 
-def broken_at(epoch: int, memo: Memo) -> list[Any]:
+def broken_at(epoch: int, memo: Memo, kind: type[Softmax] = Softmax) -> list[Any]:
     """The events of three epochs; in one of them, counted from 0, the alphas become no numbers."""
     s = Setting()
     problem = replace(s.problem, memo=memo)
-    net, gating = problem.supernet("separate"), Softmax(problem.space)
+    net, gating = problem.supernet("separate"), kind(problem.space)
     alphas = torch.optim.Adam(gating.parameters(), 0.01)
 
     def spoil(at: int) -> None:
@@ -182,9 +184,10 @@ def test_alphas_that_are_no_numbers_end_the_phase_at_its_last_good_epoch() -> No
     assert all(torch.equal(left[n], told[n]) for n in left)
 
 
-def test_alphas_that_are_no_numbers_at_once_are_an_error() -> None:
+@pytest.mark.parametrize("kind", [Softmax, partial(Binary, pairs=True), Dirichlet])
+def test_alphas_that_are_no_numbers_at_once_are_an_error(kind: Any) -> None:
     with pytest.raises(Diverged, match="first epoch"):
-        broken_at(0, Memo())
+        broken_at(0, Memo(), kind)  # some draw by them, which fails before the epoch is over
 
 
 def test_weights_may_learn_from_other_losses_and_what_is_watched_is_told() -> None:
