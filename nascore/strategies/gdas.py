@@ -25,7 +25,9 @@ class Gdas(Strategy):
     """
 
     epochs: int = knob(30, 1, 1000, "epochs of the search")
-    lr: float = knob(0.025, 1e-5, 1.0, "learning rate of the weights at the start", log=True)
+    lr: float = knob(
+        0.1, 1e-5, 1.0, "learning rate of the weights at the start, high for drawn paths", log=True
+    )
     alpha_lr: float = knob(3e-3, 1e-6, 1.0, "learning rate of the alphas; 3e-4 suits long searches", log=True)
     hot: float = knob(10.0, 0.01, 100.0, "temperature of the first epoch", log=True)
     cold: float = knob(0.1, 0.01, 100.0, "temperature of the last epoch", log=True)

@@ -48,11 +48,7 @@ class Proxyless(Strategy):
     epochs: int = knob(30, 1, 1000, "epochs of the search")
     warmup: int = knob(10, 0, 1000, "epochs before it, in which only weights learn")
     lr: float = knob(
-        0.1,
-        1e-5,
-        1.0,
-        "learning rate of the weights at the start; paths train in turns: not too low",
-        log=True,
+        0.1, 1e-5, 1.0, "learning rate of the weights at the start, high for drawn paths", log=True
     )
     alpha_lr: float = knob(0.05, 1e-6, 1.0, "learning rate of the alphas; 1e-3 suits long searches", log=True)
     every: int = knob(5, 1, 100, "steps of the weights for one of the alphas")

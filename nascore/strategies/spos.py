@@ -26,7 +26,9 @@ class Spos(Strategy):
     """
 
     epochs: int = knob(30, 1, 1000, "epochs of the supernet")
-    lr: float = knob(0.05, 1e-5, 1.0, "learning rate of the weights at the start", log=True)
+    lr: float = knob(
+        0.2, 1e-5, 1.0, "learning rate of the weights at the start, high for drawn paths", log=True
+    )
     population: int = knob(20, 2, 10_000, "members of the evolution")
     cycles: int = knob(10, 0, 10_000, "its generations")
     finalists: int = knob(3, 1, 1000, "best by inherited weights that are judged for real")
