@@ -129,7 +129,8 @@ def second_order(x: Floats, joint: Floats, options: list[Option]) -> list[Pair]:
     """Of each pair of options of different choices: its worst mean interaction, and what is to go for it.
 
     Means are over archs that have both, only the first, and only the second option: if both have a negative
-    one together, both go; if one has it without the other, that one goes.
+    one together, both go; if one has it without the other, that one goes. Where several are negative the
+    worst decides (the released code asks whether both go first). With neither option there is none to prune.
 
     Args:
         x: (n, columns) one-hot archs.

@@ -52,9 +52,9 @@ class Robot(Strategy):
 
     Source: He et al. 2024, algorithm 1, and the released settings: every metric scaled to [0, 1] over the
     pool, weights in [-1, 1], UCB on a Gaussian process (Matern 5/2, no noise, 5 restarts), maximized over
-    random weights and by climbing; as many trials as the budget has evaluations, of which only new
-    architectures cost any; of equally good weights the latest. The paper scores all of NAS-Bench-201; by
-    default we score a random part of so large a space.
+    10,000 random weights and by climbing from 10; as many trials as the budget has evaluations, of which
+    only new architectures cost any; of equally good weights the latest. The paper scores all of
+    NAS-Bench-201; by default we score a random part of so large a space.
     """
 
     metrics: tuple[Proxy, ...] = knob(RELEASED, help="training-free scores that are added up")
@@ -67,10 +67,9 @@ class Robot(Strategy):
     )
     exploit: bool = knob(True, help="follow the ranking of the best sum with what is left of the budget")
     kappa: float = knob(2.576, 0, 100, "deviations that UCB adds to the mean")
-    restarts: int = knob(
-        5, 0, 20, "starts of the fit of the process, and of the last climb of UCB, minus one"
-    )
+    restarts: int = knob(5, 0, 20, "further starts of the fit of the process")
     draws: int = knob(10_000, 10, 1_000_000, "random weights that UCB looks at")
+    climbs: int = knob(10, 0, 100, "starts from which UCB is climbed")
     batch: int = knob(64, 2, 1024, "images that the scores see")
 
     def search(self, problem: Problem) -> Iterator[Event]:
@@ -156,7 +155,7 @@ class Robot(Strategy):
             return rng.uniform(-1, 1, d)
         x, y = np.array([t.weights for t in known]), np.array([t.worth for t in known])
         model = process(x, y, int(rng.integers(2**31)), restarts=self.restarts, noise=JITTER)
-        return highest(model, y.max(), d, rng, draws=self.draws, climbs=self.restarts + 1, kappa=self.kappa)
+        return highest(model, y.max(), d, rng, draws=self.draws, climbs=self.climbs, kappa=self.kappa)
 
     def _exploit(
         self,

@@ -146,7 +146,12 @@ class Robot(Study):
         scores = WAYS[name].get("metrics", SCORES)
         own: Any = from_json("strategy", {"name": "robot", "knobs": {**WAYS[name], "metrics": list(scores)}})
         settings = {f.name: getattr(own, f.name) for f in knobs(type(own))}
-        settings |= {"restarts": 1, "draws": self.draws, "archs": tuple(tuples(known.table.archs))}
+        settings |= {
+            "restarts": 1,
+            "climbs": 2,
+            "draws": self.draws,
+            "archs": tuple(tuples(known.table.archs)),
+        }
         rows, notes = self._searched(known, Pooled(**settings), seed, known.columns(scores))
         said = next(t for t in notes if "weights:" in t)
         weights = [float(w.rsplit(" ", 1)[1]) for w in said.split("weights: ")[1].split(", ")]

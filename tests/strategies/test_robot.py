@@ -21,7 +21,7 @@ from nascore.strategies.robot import Robot, Trial, best_trial, highest
 from nascore.tasks.images import Digits
 from tests import toys
 
-QUICK = {"restarts": 0, "draws": 200}
+QUICK = {"restarts": 0, "draws": 200, "climbs": 1}
 ARCHS = tuples(enumerate_archs(toys.ToySpace()))
 
 
