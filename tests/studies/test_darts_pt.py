@@ -65,6 +65,7 @@ def test_the_study_runs_at_toy_size() -> None:
     found = run(SMALL)
     assert [c["key"] for c in found["claims"]] == [c.key for c in DartsPt.claims]
     assert all(c["n"] == 2 for c in found["claims"])
+    assert "strength" not in DartsPt(seeds=3, tried=2, epochs=2, tune=0, settle=0, images=64)._own(2)
     assert {MAGNITUDE, PERTURBED} < set(found["picture"]["names"])
 
 
