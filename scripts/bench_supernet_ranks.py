@@ -53,7 +53,7 @@ from nascore.studies import cells, nested
 
 OUT = ROOT / "data" / "checks" / "supernet_ranks.json"
 SMALL = 6  # epochs of a search of sizes, whose largest network is a hundred times a cell's
-PROXYLESS = {"weight": 0.0, "alpha_lr": 0.05, "warmup": 5, "epochs": 25}
+PROXYLESS = {"weight": 0.0, "warmup": 5, "epochs": 25}
 CELLS: dict[str, tuple[str, Strategy]] = {
     "darts": ("DARTS, first order", Darts()),
     "darts_second": ("DARTS, second order", Darts(order="second")),
