@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -35,7 +36,7 @@ def many(claim: Row) -> str:
     return "exact" if n == "exact" else f"{int(n):,}" if isinstance(n, int | float) else ""
 
 
-def frame(claims: list[Row]) -> pd.DataFrame:
+def frame(claims: Sequence[Row]) -> pd.DataFrame:
     """One row a claim, as people read it."""
     return pd.DataFrame(
         [
@@ -51,7 +52,20 @@ def frame(claims: list[Row]) -> pd.DataFrame:
     )
 
 
-def against(rows: list[Row]) -> pd.DataFrame:
+def beside(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row a number that no claim is about."""
+    told = [(r["text"], measured(r), many(r)) for r in rows]
+    return pd.DataFrame(told, columns=["text", "measured", "n"])
+
+
+def common_scale(claims: Sequence[Row]) -> str:
+    """How most claims of a study differ from the paper's trials; "" where no more than half do so alike."""
+    said = Counter(c["scale"] for c in claims if c.get("scale")).most_common(1)
+    text, times = said[0] if said else ("", 0)
+    return text if times > 1 and 2 * times > len(claims) else ""
+
+
+def against(rows: Sequence[Row]) -> pd.DataFrame:
     """One row a number that others print too; rank correlations and percentages with two decimals."""
     return pd.DataFrame(
         [

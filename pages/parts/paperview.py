@@ -111,13 +111,16 @@ def _take_result() -> None:
 
 
 def _result(p: Paper, shown: Document, which: str) -> None:
+    common = papertext.common_scale(shown["claims"])
     with st.container(border=True, gap="small", key="paper-claims"):
         for claim in shown["claims"]:
-            _claim(claim)
-    beside = shown.get("beside") or []
-    if beside:
-        said = [f"{show.plain(b['text'])}: {show.plain(papertext.measured(b))}" for b in beside]
-        st.markdown("  \n".join(f":small[:gray[{line}]]" for line in said))
+            _claim(claim, common)
+    if common:
+        alone = any(c.get("scale") != common for c in shown["claims"])
+        said = f"Where a claim says nothing else: {common}" if alone else common
+        st.markdown(f":small[:gray[{show.plain(said, 400)}]]")
+    if beside := shown.get("beside"):
+        _beside(beside)
     if shown.get("left"):
         st.markdown(f":small[:gray[{show.plain(shown['left'], 300)}]]")
     picture: Any = shown.get("picture") or {}
@@ -134,12 +137,25 @@ def _result(p: Paper, shown: Document, which: str) -> None:
     )
 
 
-def _claim(claim: Document) -> None:
-    """One claim: what is said, expected and measured, and the verdict."""
+def _beside(rows: list[Document]) -> None:
+    """Numbers that no claim is about, as a small table."""
+    st.markdown("**Also measured**")
+    frame = papertext.beside(rows)
+    config = {
+        "text": st.column_config.TextColumn("What", width=520),
+        "measured": st.column_config.TextColumn("Measured [95 % interval]", width=250),
+        "n": st.column_config.TextColumn("n", width=75),
+    }
+    st.dataframe(frame, hide_index=True, column_config=config, height=min(35 * len(frame) + 38, 318))
+
+
+def _claim(claim: Document, common: str) -> None:
+    """One claim: what is said, expected and measured, and the verdict; how it differs, unless all do so."""
     color, icon = papercards.CLAIM.get(str(claim["verdict"]), ("gray", "help"))
     words_, expected, found, verdict = st.columns([3.1, 1.5, 1.7, 1.1], gap="small")
     with words_:
-        scale = f"  \n:small[:gray[{show.plain(claim['scale'], 300)}]]" if claim.get("scale") else ""
+        own = "" if claim.get("scale") == common else claim.get("scale", "")
+        scale = f"  \n:small[:gray[{show.plain(own, 300)}]]" if own else ""
         st.markdown(show.plain(claim["text"], 300) + scale)
     with expected:
         st.markdown(f":small[:gray[expected]]  \n{show.plain(claim['expected'])}")

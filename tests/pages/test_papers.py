@@ -14,6 +14,7 @@ from nascore.runs.spec import read
 from nascore.studies import STUDIES, jobs, results
 from nascore.studies.paper import papers
 from nascore.studies.study import write
+from pages.parts import papertext
 from tests.pages.conftest import MAIN, Open, home, said, visit
 
 __all__ = ["home", "visit"]
@@ -55,7 +56,7 @@ def test_where_no_paper_fits_it_says_what_to_do(visit: Open) -> None:
 
 def test_published_numbers_stand_beside_what_was_computed_of_them(shipped: Path, visit: Open) -> None:
     at = visit("papers", paper="robot")
-    frame = at.dataframe[0].value.set_index("text")
+    frame = at.dataframe[-1].value.set_index("text")
     row = frame.loc["Random search, 100 cells: test accuracy on CIFAR-10 (%)"]
     assert row["printed"] == "93.70"
     assert row["measured"].startswith("93.7")
@@ -74,6 +75,11 @@ def test_a_tried_paper_shows_each_claim_with_its_numbers(shipped: Path, visit: O
         assert claim["text"][:100] in words
         assert claim["expected"][:80] in words
         assert claim["verdict"] in words
+        assert not claim["scale"] or claim["scale"][:80] in words
+    common = papertext.common_scale(known["claims"])
+    assert not common or words.count(common[:80]) == 1
+    if known.get("beside"):
+        assert list(at.dataframe[0].value["text"]) == [b["text"] for b in known["beside"]]
     assert len(at.get("plotly_chart")) == 1
     assert papers()[key].title in words
 
