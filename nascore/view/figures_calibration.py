@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from nascore.view.figures import TIP, spread_out
-from nascore.view.template import figure
+from nascore.view.template import figure, framed
 from nascore.view.tokens import Tokens, alpha
 
 Floats = NDArray[np.float64]
@@ -89,8 +89,8 @@ def reliability(
         name="perfect",
         hoverinfo="skip",
     )
-    _counts(fig, found.count[full], bars, t)
-    return fig
+    told = _counts(fig, found.count[full], bars, t)
+    return framed(fig, texts=["0.8", *told])
 
 
 def _gaps(fig: go.Figure, right: Floats, said: Floats, bars: dict[str, Any], t: Tokens) -> None:
@@ -120,20 +120,17 @@ def _scaled(fig: go.Figure, scaled: Bins, t: Tokens) -> None:
     )
 
 
-def _counts(fig: go.Figure, counts: Any, bars: dict[str, Any], t: Tokens) -> None:
-    """How many predictions each bin holds, below, on a log axis."""
+def _counts(fig: go.Figure, counts: Any, bars: dict[str, Any], t: Tokens) -> list[str]:
+    """How many predictions each bin holds, below, on a log axis; returns the texts of its ticks."""
     gray = {"color": alpha(t.muted, 0.55), "line": {"width": 0}}
     fig.add_bar(**bars, y=counts - 0.5, base=0.5, yaxis="y2", marker=gray, showlegend=False)
     top = max(int(counts.max(initial=1)), 2)
     ticks = [v for v in (1, 10, 100, 1000, 10_000, 100_000, 1_000_000) if v <= top * 1.2]
     ticks = ticks if len(ticks) < 4 else ticks[::2]
-    fig.update_layout(
-        yaxis2={
-            "range": [np.log10(0.5), np.log10(top * 1.3)],
-            "tickvals": ticks,
-            "ticktext": [f"{v:,}" for v in ticks],
-        }
-    )
+    texts = [f"{v:,}" for v in ticks]
+    span = [np.log10(0.5), np.log10(top * 1.3)]
+    fig.update_layout(yaxis2={"range": span, "tickvals": ticks, "ticktext": texts})
+    return texts
 
 
 def _bin_tips(found: Bins) -> list[str]:
@@ -191,7 +188,7 @@ def sweep(
     wide = high - low or 1
     fig.update_xaxes(type="log", tickvals=ticks, ticktext=[str(v) for v in ticks])
     fig.update_xaxes(range=[low - 0.04 * wide, high + 0.42 * wide])
-    return fig.update_layout(margin_t=6)
+    return framed(fig, texts=["0.025"]).update_layout(margin_t=6)
 
 
 def _name_ends(

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nascore.view import figures, figures_arch, figures_front
+from nascore.measures.calibration_curves import merged
+from nascore.view import figures, figures_arch, figures_calibration, figures_front
 from nascore.view.tokens import DARK, LIGHT
 from tests.view.graphs import CONV, cell201
 
@@ -158,3 +159,12 @@ def test_texts_of_people_are_no_markup() -> None:
     label = fig.layout.annotations[0].text
     assert "<a" not in label
     assert "%{" not in label
+
+
+@pytest.mark.parametrize("most", [3, 120_000])
+def test_a_reliability_diagram_has_room_for_its_counts_without_measuring_them(most: int) -> None:
+    count = np.array([1, 0, most])
+    fig = figures_calibration.reliability(merged(count, count * 0.8, count * 0.9, 3), LIGHT)
+    told = [len(t) for t in fig.layout.yaxis2.ticktext]
+    assert not any(a.automargin for a in (fig.layout.xaxis, fig.layout.yaxis, fig.layout.yaxis2))
+    assert fig.layout.margin.l >= 22 + 6.8 * max(told)
