@@ -20,7 +20,7 @@ from nascore.view.tokens import Tokens, alpha, op_dash, op_label, scale
 
 PICTURES = 60  # of a movie
 WRITTEN = 12  # options a choice up to which each share is written into its field
-SIDE = 0.46  # half of a frame around a field
+SIDE = 0.485  # half of a frame around a field
 LINES = 12  # of a figure that are named beside their ends
 
 

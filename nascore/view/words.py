@@ -38,6 +38,8 @@ TITLES = {
     "mflops": "Multiply-adds (M)",
     "expected_mflops": "Mean multiply-adds (M)",
     "on_target": "On target: 1 yes, 0 no",
+    "cost": "Mean cost by the gates",
+    "on": "Share of parts in use",
     "tau": "Temperature of the gates",
     "step_ms": "Time of a training step (ms)",
     "epoch_seconds": "Time of an epoch (s)",
