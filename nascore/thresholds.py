@@ -123,7 +123,7 @@ def rings(space: Space, net: Supernet, choice: Choice, order: Sequence[int]) -> 
         BadInput: two options cannot be told apart by weights.
     """
     if any(isinstance(choice.options[i], str) for i in order) and len(order) > 1:
-        told = ", ".join(str(choice.options[i]) for i in order)
+        told = ", ".join(str(choice.options[i]) for i in order[:4]) + ", ..." * (len(order) > 4)
         raise BadInput(f"strategy: {choice.name} does not nest ({told}); keep one of its options open")
     weights = dict(net.named_parameters())
     inside = [_covered(space, net, choice.name, option, weights) for option in order]

@@ -9,11 +9,11 @@ import torch
 
 from nascore.errors import BadInput
 from nascore.gates import discretize, one_hot
-from nascore.space import restrict
+from nascore.space import Choice, restrict
 from nascore.spaces.nats_size import NatsSize
 from nascore.spaces.stages import Stage, Stages
 from nascore.task import Shape
-from nascore.thresholds import Thresholds, decided
+from nascore.thresholds import Thresholds, decided, rings
 
 SHAPE = Shape((("image", (1, 8, 8)),), (("class", 10),))
 SPACE = Stages((Stage(("mbconv",), (8,), (1, 2), (2,), (3, 5), (1, 2), per="layer"),), stem=8)
@@ -115,5 +115,8 @@ def test_options_that_do_not_nest_are_refused() -> None:
     with pytest.raises(BadInput, match=r"stage1\.block does not nest"):
         made(blocks)
     made(restrict(blocks, {"stage1.block": ("conv",)}))
+    many: Any = Choice("many", tuple("abcdef"))
+    with pytest.raises(BadInput, match=r"many does not nest \(a, b, c, d, \.\.\.\); keep one"):
+        rings(blocks, made()[0], many, range(6))
     with pytest.raises(BadInput, match="tell 8 from 16; choose a space of kernels"):
         made(NatsSize(4))
