@@ -70,7 +70,7 @@ def _row(m: dict[str, Any], networks: int) -> dict[str, Any]:
         "seeds": m["seeds"],
         "rank": _span(m["rank"], 0, least=1, most=networks),
         "better": _span(m["better_percent"], 1, least=0, most=100),
-        "accuracy": _span(m["test_accuracy"], 2, most=100),
+        "accuracy": _span(m["test_accuracy"], 2, least=0, most=100),
         "seconds": words.duration(m["cpu_seconds"]),
         "random": f"{beside['rank']:,} ({beside['networks']:,} trained)",
         "gap": _span(m["minus_random_points"], 2),

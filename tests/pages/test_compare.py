@@ -349,4 +349,5 @@ def test_shipped_ranks_stand_below(visit: Open, made: Path) -> None:
     at = visit("compare")
     shown = at.dataframe[-1].value
     assert shown["rank"].tolist() == ["4,000 [1, 9,000]"], "no rank is below 1"
+    assert shown["accuracy"].tolist() == ["4,000.00 [0.00, 100.00]"], "nor an accuracy below 0"
     assert shown["random"].tolist() == ["90 (170 trained)"]
