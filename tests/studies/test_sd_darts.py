@@ -26,6 +26,7 @@ def told(sharp: float, seed: int, chosen: list[int], spread: float = 0.01) -> di
         "gap_error": (curve / 5).tolist(),
         "alpha_eigenvalue": (3 * curve).tolist(),
         "watched_loss": np.linspace(2, 0.5, 5).tolist(),
+        "supernet_error": [0.5, 0.5, 0.5, 0.5, 0.2 + curve[-1] * (-1) ** seed],
     }
     return {"values": values, "chosen": chosen}
 
