@@ -128,6 +128,10 @@ class Strategy(Protocol):
         """Names of the states that it keeps after its main phase: what is done anew when a search goes on."""
         return ()
 
+    def shared_epochs(self, choices: int) -> int:
+        """Epochs in which weights that many networks share are trained, in a space of so many choices."""
+        return int(getattr(self, "epochs", 0))
+
 
 @runtime_checkable
 class Evaluator(Protocol):

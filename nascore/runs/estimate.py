@@ -1,7 +1,8 @@
 """How long a search will take on this machine: measured, not guessed.
 
 A process of its own trains a few architectures for one epoch and then for a second, so that start-up, the
-fixed cost and the cost of an epoch fall apart. What finished runs of the same settings took is better
+fixed cost and the cost of an epoch fall apart. A search with shared weights begins for real instead, and ends
+after a few epochs of its supernet. What finished runs of the same settings took is better
 evidence and replaces it. Answers lie in `<home>/measured/`, named after everything that matters: all of the
 spec but title, seed and budget.
 """
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from nascore.codec import dumps
 from nascore.errors import AppError, NotSupported
-from nascore.events import Tried
+from nascore.events import Step, Tried
 from nascore.runs.launch import PROJECT, home
 from nascore.runs.spec import RunSpec, read
 from nascore.runs.worker import cpu_model
@@ -33,19 +34,30 @@ if TYPE_CHECKING:
     from nascore.space import Arch
 
 PROBES, LIMIT_SECONDS, GRACE_SECONDS, ENOUGH = 16, 120.0, 10, 5
+ROUNDS, ROUND_SECONDS = 3, 30.0  # epochs of a supernet, and after how long fewer must do
 CLOCK = "simulated_seconds"
 MEASURED, EARLIER = "measured on this machine", "from an earlier run"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a search costs here; `error` says why it could not be measured."""
+    """What a search costs here; `error` says why it could not be measured.
+
+    Attributes:
+        seconds_per_evaluation: of one architecture.
+        startup_seconds: before the first one.
+        total_seconds: until the budget is spent, or the strategy ends.
+        source: what this was taken from.
+        error: one sentence, or "".
+        seconds_per_epoch: of the supernet; 0 for a search without shared weights.
+    """
 
     seconds_per_evaluation: float
     startup_seconds: float
     total_seconds: float
     source: str
     error: str = ""
+    seconds_per_epoch: float = 0.0
 
 
 @dataclass
@@ -112,7 +124,7 @@ def _start(spec: RunSpec) -> subprocess.Popen[bytes]:
 
 
 def _end(probe: Probe) -> None:
-    """Kills a measurement and closes what it could have said."""
+    """Kills a measurement, if it lives, and closes what it could have said."""
     probe.process.kill()
     probe.process.wait()
     if probe.process.stderr is not None:
@@ -132,6 +144,7 @@ def _collect() -> None:
                 assert probe.process.stderr is not None  # noqa: S101 -- it was asked for
                 lines = probe.process.stderr.read().decode(errors="replace").strip().splitlines()
                 _errors[probe.mark] = lines[-1][:200] if code == 2 and lines else "measuring failed"
+            _end(probe)
             _probe.remove(probe)
 
 
@@ -146,13 +159,17 @@ def ready(spec: RunSpec) -> Estimate | None:
     if (found := _known(mark)) is None:
         return None
     each, startup = found["seconds_per_evaluation"], float(found.get("startup_seconds", 0.0))
-    return Estimate(each, startup, startup + _spent(spec, each, found), str(found.get("source", MEASURED)))
+    total, source = startup + _spent(spec, each, found), str(found.get("source", MEASURED))
+    return Estimate(each, startup, total, source, seconds_per_epoch=float(found.get("seconds_per_epoch", 0)))
 
 
 def _spent(spec: RunSpec, each: float, found: dict[str, Any]) -> float:
     """Seconds until the first limit of the budget is reached."""
     budget, epochs = spec.budget, float(found.get("epochs_per_evaluation") or 0.0)
     ends = [budget.seconds] if budget.seconds else []
+    if rounds := shared_epochs(spec):  # judges what it found at the end, and ends
+        whole = rounds * float(found.get("seconds_per_epoch") or 0.0)
+        return min([*ends, whole + min(_judged(spec), budget.evaluations or ENOUGH) * each])
     if budget.evaluations:
         ends.append(budget.evaluations * each)
     if budget.epochs and epochs:
@@ -160,6 +177,16 @@ def _spent(spec: RunSpec, each: float, found: dict[str, Any]) -> float:
     if budget.simulated_seconds and (simulated := float(found.get("simulated_per_evaluation") or 0.0)):
         ends.append(budget.simulated_seconds / simulated * each)
     return min(ends, default=0.0)
+
+
+def shared_epochs(spec: RunSpec) -> int:
+    """Epochs of the supernet of a search; 0 where no weights are shared."""
+    return spec.strategy.shared_epochs(len(spec.space.choices()))
+
+
+def _judged(spec: RunSpec) -> int:
+    """Networks that a search with shared weights judges by themselves at its end."""
+    return int(getattr(spec.strategy, "finalists", 1))
 
 
 def wait(spec: RunSpec) -> Estimate:
@@ -172,13 +199,22 @@ def wait(spec: RunSpec) -> Estimate:
 
 def remember(spec: RunSpec, seconds: float, startup: float, tried: list[Tried]) -> None:
     """Keeps what a whole run took: seconds between its start and its end, and those before its start."""
-    if len(tried) >= ENOUGH:
+    if len(tried) >= ENOUGH and not shared_epochs(spec):
         epochs = sum(t.spent.get("epochs", 0.0) for t in tried) / len(tried)
         simulated = sum(t.spent.get(CLOCK, 0.0) for t in tried) / len(tried)
         _keep(mark_of(spec), seconds / len(tried), startup, EARLIER, epochs, simulated)
 
 
-def _keep(mark: str, each: float, startup: float, source: str, epochs: float, simulated: float = 0.0) -> None:
+def _keep(
+    mark: str,
+    each: float,
+    startup: float,
+    source: str,
+    epochs: float,
+    simulated: float = 0.0,
+    *,
+    round_: float = 0.0,
+) -> None:
     file = _file(mark)
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_suffix(f".{os.getpid()}.tmp")
@@ -188,6 +224,7 @@ def _keep(mark: str, each: float, startup: float, source: str, epochs: float, si
         "source": source,
         "epochs_per_evaluation": epochs,
         "simulated_per_evaluation": simulated,
+        "seconds_per_epoch": round_,
     }
     aside.write_text(json.dumps(found))
     aside.replace(file)
@@ -208,11 +245,31 @@ def measure(spec: RunSpec, since: float) -> None:
     torch.set_num_threads(1)
     endless = replace(spec, budget=Budget(evaluations=0))  # a small budget must not end the measurement
     problem = endless.problem(device=resolve(spec.device))
-    n = min(PROBES, spec.budget.evaluations or PROBES)
+    shared = bool(shared_epochs(spec))
+    n = _judged(spec) if shared else min(PROBES, spec.budget.evaluations or PROBES)
     archs = [tuple(int(i) for i in a) for a in problem.sample(n, "estimate")]
     startup = time.monotonic() - since
     each, epochs = _per_arch(problem, archs)
-    _keep(mark_of(spec), each, startup, MEASURED, epochs, _simulated(problem, archs))
+    simulated = _simulated(problem, archs)
+    begun = time.monotonic()
+    first, round_ = _per_epoch(spec, problem, begun) if shared else (0.0, 0.0)
+    _keep(mark_of(spec), each, startup + first, MEASURED, epochs, simulated, round_=round_)
+
+
+def _per_epoch(spec: RunSpec, problem: Problem, begun: float) -> tuple[float, float]:
+    """Seconds of a supernet before its first epoch, and of one epoch, all of the first where it is slow."""
+    from nascore.problem import search
+
+    ends: list[float] = []
+    for event in search(spec.strategy, problem):
+        if isinstance(event, Step):
+            ends.append(time.monotonic())
+        if len(ends) >= ROUNDS or (ends and ends[-1] - begun > ROUND_SECONDS):
+            break
+    if len(ends) < 2:
+        return 0.0, time.monotonic() - begun
+    each = (ends[-1] - ends[0]) / (len(ends) - 1)
+    return max(ends[0] - begun - each, 0.0), each
 
 
 def _per_arch(problem: Problem, archs: list[Arch]) -> tuple[float, float]:

@@ -60,6 +60,10 @@ class DartsPt(Strategy):
         """Every decision, and the tuning after it."""
         return tuple(f"{what}/{c.name}" for c in problem.space.choices() for what in ("left out", "tune"))
 
+    def shared_epochs(self, choices: int) -> int:
+        """Those of the tuning too."""
+        return self.epochs + (self.tune * choices if self.select == "perturbation" else 0)
+
     def search(self, problem: Problem) -> Iterator[Event]:
         """Bilevel (or, blank, one-shot) epochs, the settling, then the cell that is left, judged."""
         from nascore.engines.bilevel import bilevel

@@ -90,6 +90,10 @@ class Proxyless(Strategy):
             except NotSupported as error:
                 raise BadInput(f"strategy.cost: {error}; choose latency_ms") from error
 
+    def shared_epochs(self, choices: int) -> int:
+        """Those of the warm-up too."""
+        return self.warmup + self.epochs
+
     def search(self, problem: Problem) -> Iterator[Event]:
         """Weights alone, then both in turns, then the largest alphas, judged."""
         from nascore.binary import Binary

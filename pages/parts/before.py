@@ -37,13 +37,18 @@ def sizes(spec: RunSpec) -> None:
     """How big the space is, and how much of it will be looked at."""
     n, asked = size(spec.space), spec.budget.evaluations
     row("Space", f"{big(n)} architectures", "Counted exactly.")
-    if asked:
+    if rounds := estimate.shared_epochs(spec):
+        row(
+            "Trains", f"one shared network, {rounds:,} epoch{'s' * (rounds != 1)}",
+            "All architectures share its weights. Only what is found is judged by itself, at the end.",
+        )  # fmt: skip
+    elif asked:
         share = f"{words.three(100 * asked / n)}{words.GAP}%" if asked < n < 10**300 else "all"
         share = "next to nothing" if n >= 10**9 * asked else share
         row("Looks at", f"{asked:,} of them, {share}")
     else:
         row("Looks at", "what fits into the budget")
-    trials = asked or 1000
+    trials = 1 if estimate.shared_epochs(spec) else asked or 1000
     disk = trials * (BYTES_A_TRIAL + 6 * BYTES_A_NUMBER * int(spec.recipe.epochs))
     size_mb = max(disk / 1e6, 0.1)
     row("Disk", f"about {size_mb:,.1f}{words.GAP}MB", "The journal; it grows with architectures and epochs.")
@@ -62,9 +67,10 @@ def machine(spec: RunSpec) -> None:
                 estimate.request(spec)
                 asked[0] = time.monotonic()
             row("This machine", "measuring...")
-            st.markdown(
-                ":small[:gray[A few architectures of this search are trained to see how fast it is.]]"
+            first = (
+                "Its first epochs" if estimate.shared_epochs(spec) else "A few architectures of this search"
             )
+            st.markdown(f":small[:gray[{first} are trained to see how fast it is.]]")
             return
         if found.error:
             row("This machine", "could not be measured")
@@ -72,6 +78,8 @@ def machine(spec: RunSpec) -> None:
             return
         row("This machine", f"about {words.duration(found.total_seconds)}")
         each = f"{words.duration(found.seconds_per_evaluation)} an architecture"
+        if found.seconds_per_epoch:
+            each = f"{words.duration(found.seconds_per_epoch)} an epoch, {each} at the end"
         start = f"{words.duration(found.startup_seconds)} to start"
         st.markdown(f":small[:gray[{plain(f'{each}, {start}; {found.source}', 200)}.]]")
         if waiting:

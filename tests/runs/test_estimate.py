@@ -93,3 +93,30 @@ def test_a_real_search_is_measured_without_blocking(home: Path) -> None:
     assert found.source == estimate.MEASURED
     assert 0 < found.seconds_per_evaluation < 10
     assert found.total_seconds > 8 * found.seconds_per_evaluation
+
+
+@pytest.mark.slow
+def test_a_search_with_shared_weights_is_measured_by_its_epochs(home: Path) -> None:
+    sets = ["strategy=darts", "strategy.knobs.epochs=40", "task.knobs.train_images=64", "recipe.epochs=1"]
+    asked = open_spec("quick", [*sets, "budget.evaluations=100"])
+    estimate.measure(asked, time.monotonic())
+    found = estimate.ready(asked)
+    assert found is not None
+    assert found.seconds_per_epoch > 0
+    ends = found.startup_seconds + 40 * found.seconds_per_epoch + found.seconds_per_evaluation
+    assert found.total_seconds == pytest.approx(ends)  # not a hundred architectures: it judges one
+
+
+def test_the_epochs_of_a_shared_network_are_counted_whole() -> None:
+    from nascore.tables import STRATEGIES
+
+    assert STRATEGIES["darts"](epochs=30).shared_epochs(6) == 30
+    assert STRATEGIES["proxyless"](epochs=30, warmup=10).shared_epochs(6) == 40
+    assert STRATEGIES["darts_pt"](epochs=30, tune=3).shared_epochs(6) == 48
+    assert STRATEGIES["darts_pt"](epochs=30, tune=3, select="magnitude").shared_epochs(6) == 30
+    assert STRATEGIES["regularized_evolution"]().shared_epochs(6) == 0
+
+
+def test_what_a_shared_network_took_is_not_spread_over_what_it_judged(home: Path) -> None:
+    estimate.remember(open_spec("quick", ["strategy=darts"]), 100.0, 1.0, [None] * 24)  # type: ignore[list-item]
+    assert estimate.ready(open_spec("quick", ["strategy=darts"])) is None
