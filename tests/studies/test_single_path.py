@@ -102,5 +102,5 @@ def test_what_stands_beside_has_the_nearest_cost() -> None:
 def test_the_study_runs_at_toy_size() -> None:
     found = run(SMALL)
     assert [c["key"] for c in found["claims"]] == [c.key for c in SinglePath.claims]
-    assert {c["n"] for c in found["claims"]} == {"exact", 2}
+    assert {c["n"] for c in found["claims"]} == {"exact", 2, SMALL.pairs}
     assert FOUND in found["picture"]["names"]
