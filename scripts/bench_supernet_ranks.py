@@ -3,9 +3,9 @@
 Cells: each method of the NAS-Bench-201 space on the images of `nasbench_digits`, where the accuracy of all
 15,625 cells is known from eight trainings. Sizes: methods of nested widths on the images of
 `natssize_digits`: what they return is trained alone as the table's networks were, and ranked among its 1,024.
-No search sees a table. A rank is 1 + the number of networks with a higher mean test accuracy. TangleNAS with
-a weight for each option is DrNAS, GDAS or DARTS, so it stands with the sizes; Single-Path NAS needs kernels
-or depths to decide on, which neither table has.
+No search sees a table. A rank is 1 + the number of networks with a higher mean test accuracy. TangleNAS has a
+weight for each option of a cell, which is DrNAS; entangled it needs sizes. Single-Path NAS needs kernels or
+depths to decide on, which neither table has.
 
 Random search trains as many cells alone as the search's processor seconds allow, at the price of one as
 measured here, and takes the best by the validation accuracy of a single training (seeds 0 to 7 of the table).
@@ -64,6 +64,7 @@ CELLS: dict[str, tuple[str, Strategy]] = {
     "sd_darts": ("SD-DARTS", SdDarts()),
     "sharp_darts": ("sharpDARTS", SharpDarts()),
     "proxyless": ("ProxylessNAS, pairs of paths", Proxyless(**PROXYLESS)),
+    "tangle_separate": ("TangleNAS, separate weights", TangleNas(sharing="separate")),
     "proxyless_reinforce": ("ProxylessNAS, REINFORCE", Proxyless(mode="reinforce", **PROXYLESS)),
 }
 TANGLED: dict[str, Strategy] = {
