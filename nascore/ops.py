@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nascore.cost import OPS, Op
+from nascore.walk import walk
 
 
 class Zero(nn.Module):
@@ -262,7 +263,7 @@ def init_weights(net: nn.Module, generator: torch.Generator | None = None) -> nn
         net: changed in place.
         generator: a CPU generator; None draws from torch's global one.
     """
-    for module in net.modules():
+    for _, module in walk(net):
         if isinstance(module, nn.Conv2d | nn.Linear):
             gain = 2.0 if isinstance(module, nn.Conv2d) else 1.0
             drawn = torch.randn(module.weight.shape, generator=generator)
@@ -272,3 +273,17 @@ def init_weights(net: nn.Module, generator: torch.Generator | None = None) -> nn
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
     return net
+
+
+def draw_again(net: nn.Module) -> nn.Module:
+    """The network as if its modules were made anew and then met `init_weights`, by torch's global generator.
+
+    A new convolution or linear layer draws weights by itself, in vain: as many numbers are passed over.
+    """
+    vain = 0
+    for _, module in walk(net):
+        module.__dict__["training"] = True  # past torch's slow way to set attributes
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            vain += module.weight.numel() + (0 if module.bias is None else module.bias.numel())
+    torch.empty(vain, dtype=torch.uint8).random_()  # one step of the generator each, as a float takes
+    return init_weights(net)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -107,6 +107,10 @@ class Space(Protocol):
         from nascore.gates import one_hot
 
         return self.supernet(shape, "separate", fixed(self, arch).choices()).at(one_hot(self, arch))
+
+    def builder(self, shape: Shape) -> Callable[[Arch], nn.Module]:
+        """Builds as `build` does, but a network is good until the next, which may take its modules."""
+        return lambda arch: self.build(arch, shape)
 
     def batched(self, archs: Sequence[Arch], shape: Shape) -> Any:
         """Many networks as one program (batched.Batched), or None where this space has none."""
@@ -214,6 +218,10 @@ class Restricted(Space):
     def build(self, arch: Arch, shape: Shape) -> nn.Module:
         """That of the whole space."""
         return self.space.build(arch, shape)
+
+    def builder(self, shape: Shape) -> Callable[[Arch], nn.Module]:
+        """That of the whole space."""
+        return self.space.builder(shape)
 
     def batched(self, archs: Sequence[Arch], shape: Shape) -> Any:
         """That of the whole space."""

@@ -202,7 +202,8 @@ def live(problem: Any, arch: Arch) -> Arch:
 
 def _proxies(problem: Any, archs: list[Arch], names: Sequence[str]) -> dict[str, Any]:
     """Key of an arch -> proxy -> its score, with the first weights of the problem's seed."""
-    nets, batch = [fresh(problem, a) for a in archs], one_batch(problem, 64)
+    build, batch = problem.space.builder(problem.task.shape), one_batch(problem, 64)
+    nets = (fresh(problem, a, build) for a in archs)
     found = {n: v.tolist() for n, v in scores({n: PROXIES[n]() for n in names}, nets, batch, problem).items()}
     return {key(problem.space, a): {n: v[i] for n, v in found.items()} for i, a in enumerate(archs)}
 

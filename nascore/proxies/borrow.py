@@ -8,35 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from torch import nn
+from nascore.walk import walk
 
-    from nascore.task import Batch
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
 
 Makers = Mapping[
-    Any, Callable[[Any], Callable[..., Any]]
-]  # kind of module -> module -> its forward meanwhile
-
-
-def walk(net: nn.Module) -> list[tuple[str, Any]]:
-    """(name, module) as `named_modules` has them, in half of its time: every look begins with this."""
-    found: list[tuple[str, Any]] = []
-    seen: set[Any] = set()
-
-    def enter(name: str, module: Any) -> None:
-        if module in seen:
-            return
-        seen.add(module)
-        found.append((name, module))
-        for own, child in module._modules.items():
-            if child is not None:
-                enter(f"{name}.{own}" if name else own, child)
-
-    enter("", net)
-    return found
+    Any, Callable[[Any], Callable[..., Any] | None]
+]  # kind of module -> module -> its forward meanwhile, or None
 
 
 @contextmanager
@@ -63,7 +45,10 @@ def borrowed(net: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def patched(net: nn.Module, makers: Makers) -> Iterator[None]:
-    """Modules of these kinds have another forward for a while; the first kind that fits counts."""
+    """Modules of these kinds have another forward for a while; the first kind that fits counts.
+
+    A maker that gives None leaves its module as it is.
+    """
     own: list[tuple[Any, Any]] = []
     makes: dict[type[Any], Any] = {}  # asked once a kind
     try:
@@ -71,9 +56,9 @@ def patched(net: nn.Module, makers: Makers) -> Iterator[None]:
             kind = type(module)
             if kind not in makes:
                 makes[kind] = next((f for k, f in makers.items() if isinstance(module, k)), None)
-            if (make := makes[kind]) is not None:
+            if (make := makes[kind]) is not None and (forward := make(module)) is not None:
                 own.append((module, module.__dict__.get("forward")))
-                module.__dict__["forward"] = make(module)
+                module.__dict__["forward"] = forward
         yield
     finally:
         for module, before in reversed(own):
@@ -83,15 +68,33 @@ def patched(net: nn.Module, makers: Makers) -> Iterator[None]:
                 module.__dict__["forward"] = before
 
 
-def by_pixel(batch: Batch) -> Batch:
+def by_pixel(x: Any) -> Any:
     """The same images, (n, c, h, w), with the channels of a pixel side by side in memory.
 
     Every layer keeps that order, and a CPU's convolutions take a sixth to a third less time. On other
-    devices, and where examples are no maps, the batch stays as it is.
+    devices, and where examples are no maps, they stay as they are.
     """
     import torch
 
-    x = batch.x
     if not isinstance(x, torch.Tensor) or x.dim() != 4 or x.device.type != "cpu":
-        return batch
-    return replace(batch, x=x.contiguous(memory_format=torch.channels_last))
+        return x
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def product(layer: Any) -> Callable[[Tensor], Tensor] | None:
+    """The forward of a 1x1 convolution as one product of pixels and weight; None for any other convolution.
+
+    Where the channels of a pixel lie side by side (`by_pixel`) the maps need not be moved, and the passes of
+    small layers take a third less time than a CPU's convolutions do.
+    """
+    import torch
+
+    pads = layer.padding not in ((0, 0), "valid")
+    if layer.kernel_size != (1, 1) or layer.stride != (1, 1) or layer.groups != 1 or pads:
+        return None
+
+    def forward(inputs: Tensor) -> Tensor:
+        weight = layer.weight.flatten(1)
+        return torch.nn.functional.linear(inputs.movedim(1, -1), weight, layer.bias).movedim(-1, 1)
+
+    return forward

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Fisher(Summed):
     """Sum over channels of the loss's sensitivity to removing the channel; higher is better."""
 
-    needs = ("outputs",)
+    needs = ("pulls",)
 
     per: Literal["channel", "weight"] = knob(
         "channel", help="add once a channel, or once each of its weights", options=("channel", "weight")
@@ -29,11 +29,15 @@ class Fisher(Summed):
 
     def parts(self, seen: Seen) -> dict[str, Tensor]:
         """Layer -> sum over its channels or weights; a layer that is called twice adds up."""
+        import torch
+
+        if not seen.pulls:
+            return {}
+        names, pulls = zip(*seen.pulls, strict=True)
+        channels = torch.cat(pulls, 1).square().mean(0) / 2
         out: dict[str, Tensor] = {}
-        for name, value, grad in seen.outputs:
-            each = value * grad
-            felt = each.sum(tuple(range(2, each.dim()))) if each.dim() > 2 else each
-            share = felt.square().mean(0).sum() / 2
+        for name, own in zip(names, channels.split([p.shape[1] for p in pulls]), strict=True):
+            share = own.sum()
             if self.per == "weight":
                 share = share * seen.weights[name][0].numel()
             out[name] = out[name] + share if name in out else share

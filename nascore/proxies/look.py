@@ -6,13 +6,15 @@ statistics never move. What nobody asks for is not computed: without curvature n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from nascore.kinds import Proxy
-from nascore.proxies.borrow import borrowed, by_pixel, walk
+from nascore.proxies.borrow import borrowed, by_pixel, patched, product
+from nascore.walk import walk
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from nascore.problem import Problem
     from nascore.task import Batch
 
-Need = Literal["weights", "gradients", "outputs", "input", "curvature", "codes", "features", "flops"]
+Need = Literal["weights", "gradients", "pulls", "input", "curvature", "codes", "features", "flops"]
 
 
 @dataclass
@@ -30,17 +32,17 @@ class Seen:
     Attributes:
         weights: layer -> its weight.
         gradients: layer -> gradient of the mean loss, absent where the loss does not reach.
-        outputs: (output, its gradient) of each call of a layer, in order, with the layer's name.
+        pulls: of each call of a layer, by its name: (n, channels) output times gradient, summed over the map.
         input_gradient: gradient of the sum of all outputs, of the batch's shape.
         curvature: layer -> Hessian of the loss times its gradient.
-        codes: of every ReLU, (n, units): 1 where the unit fires, else 0.
+        codes: what every ReLU gave, (n, units) in the order of memory: positive where a unit fires, else 0.
         features: what the last mean over a map (or over tokens) averages, (n, ...); else the output.
         flops: multiply-adds of one example.
     """
 
     weights: dict[str, Tensor]
     gradients: dict[str, Tensor] = field(default_factory=dict)
-    outputs: list[tuple[str, Tensor, Tensor]] = field(default_factory=list)
+    pulls: list[tuple[str, Tensor]] = field(default_factory=list)
     input_gradient: Tensor | None = None
     curvature: dict[str, Tensor] = field(default_factory=dict)
     codes: list[Tensor] = field(default_factory=list)
@@ -118,17 +120,23 @@ def _zero(seen: Seen) -> Tensor:
 
 
 def scores(
-    proxies: dict[str, Any], nets: Sequence[nn.Module], batch: Batch, problem: Problem
+    proxies: dict[str, Any], nets: Iterable[nn.Module], batch: Batch, problem: Problem
 ) -> dict[str, Tensor]:
-    """(n,) scores by each proxy's name; no network is copied, and those that only read share one look."""
+    """(n,) scores by each proxy's name; no network is copied, and those that only read share one look.
+
+    Networks are taken one by one; one that was scored is not needed any more.
+    """
     import torch
 
     readers = {n: p.reader(batch, problem) for n, p in proxies.items() if isinstance(p, Looking)}
     guests = {n: p.visit for n, p in proxies.items() if isinstance(p, Guest)}
     needs: set[Need] = {need for n in readers for need in proxies[n].needs}
-    rows: dict[str, list[Tensor]] = {n: [] for n in (*readers, *guests)}
-    turned = by_pixel(batch)
-    for net in nets if rows else ():
+    rows: dict[str, list[Tensor]] = {n: [] for n in proxies}
+    turned = replace(batch, x=by_pixel(batch.x))
+    for net in nets:
+        for name, found in rows.items():
+            if name not in readers and name not in guests:
+                found.append(proxies[name].score([net], batch, problem)[0])
         with borrowed(net):
             for name, visit in guests.items():
                 rows[name].append(visit(net, batch, problem))
@@ -136,16 +144,14 @@ def scores(
                 seen = glance(net, turned, problem, needs)
                 for name, read in readers.items():
                     rows[name].append(read(seen))
-    found = {n: torch.stack(r) for n, r in rows.items() if r}
-    alone = {n: p.score(nets, batch, problem) for n, p in proxies.items() if n not in rows}
-    return {n: (found | alone)[n] for n in proxies}
+    return {n: torch.stack(r) if r else torch.zeros(0, dtype=torch.float64) for n, r in rows.items()}
 
 
 def look(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Need]) -> Seen:
     """A forward pass of a copy of `net` on `batch` and the backward passes that `needs` ask for."""
     import copy
 
-    return glance(copy.deepcopy(net).train(), by_pixel(batch), problem, needs)
+    return glance(copy.deepcopy(net).train(), replace(batch, x=by_pixel(batch.x)), problem, needs)
 
 
 def glance(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Need]) -> Seen:
@@ -163,7 +169,7 @@ def glance(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Nee
         x = x.detach().requires_grad_(True)  # for codes too: a graph that begins with the first ReLU
     out, calls = _forward(net, x, layers, seen, needs)
     later = "input" in needs
-    if {"gradients", "outputs", "curvature"} & set(needs):
+    if {"gradients", "pulls", "curvature"} & set(needs):
         terms = problem.task.losses(out, batch)
         loss = sum((t.mean() for t in terms.values()), start=torch.zeros((), device=out.device))
         _backward(seen, loss, weights, calls, "curvature" in needs, later)
@@ -171,6 +177,23 @@ def glance(net: nn.Module, batch: Batch, problem: Problem, needs: Collection[Nee
         (given,) = torch.autograd.grad(out.sum(), x, allow_unused=True)
         seen.input_gradient = torch.zeros_like(x) if given is None else given
     return seen
+
+
+@contextmanager
+def _pulled(seen: Seen, calls: list[tuple[str, Tensor]]) -> Iterator[None]:
+    """While the loss goes backward `seen` notes each call's pull; the gradient itself is not kept."""
+
+    def note(name: str, out: Tensor, grad: Tensor) -> None:
+        each = out.detach() * grad.detach()
+        seen.pulls.append((name, each.sum(tuple(range(2, each.dim()))) if each.dim() > 2 else each))
+
+    hooks = [out.register_hook(partial(note, name, out)) for name, out in calls if out.requires_grad]
+    try:
+        yield
+    finally:
+        seen.pulls.reverse()
+        for hook in hooks:
+            hook.remove()
 
 
 def _backward(
@@ -181,22 +204,18 @@ def _backward(
     curved: bool,
     later: bool,
 ) -> None:
-    """The loss's gradients by weights and outputs, and what is asked of the curvature."""
+    """The loss's gradients by weights, the pulls of the calls, and what is asked of the curvature."""
     import torch
 
-    asked = [*weights.values(), *(o for _, o in calls)]
-    grads = torch.autograd.grad(
-        loss, asked, allow_unused=True, create_graph=curved, retain_graph=curved or later
-    )
-    found = {n: g for n, g in zip(weights, grads, strict=False) if g is not None}
+    asked = list(weights.values())
+    with _pulled(seen, calls):
+        grads = torch.autograd.grad(
+            loss, asked, allow_unused=True, create_graph=curved, retain_graph=curved or later
+        )
+    found = {n: g for n, g in zip(weights, grads, strict=True) if g is not None}
     if curved:
         seen.curvature = _curvature(weights, found, later)
     seen.gradients = {n: g.detach() for n, g in found.items()}
-    seen.outputs = [
-        (n, o.detach(), g.detach())
-        for (n, o), g in zip(calls, grads[len(weights) :], strict=True)
-        if g is not None
-    ]
 
 
 def _curvature(weights: dict[str, Any], grads: dict[str, Tensor], retain: bool) -> dict[str, Tensor]:
@@ -215,8 +234,10 @@ def _forward(
     net: nn.Module, x: Any, layers: dict[str, Any], seen: Seen, needs: Collection[Need]
 ) -> tuple[Tensor, list[tuple[str, Tensor]]]:
     """The output and, if asked, each layer's output in order; `seen` is told what a forward pass shows."""
+    import torch
+
     calls: list[tuple[str, Tensor]] = []
-    keeps = "outputs" in needs
+    keeps = "pulls" in needs
 
     def note(name: str, layer: Any, out: Tensor) -> None:
         seen.flops += out[0].numel() * (layer.weight[0].numel() + (layer.bias is not None))
@@ -225,19 +246,26 @@ def _forward(
 
     asked = layers.items() if keeps or "flops" in needs else ()
     hooks = [m.register_forward_hook(lambda m, _x, out, n=n: note(n, m, out)) for n, m in asked]
+    watch = _watch(seen) if "features" in needs else nullcontext()
     try:
-        if "features" in needs:
-            with _watch(seen):
-                out = net(x)
-            seen.features = out.detach() if seen.features is None else seen.features
-        else:
+        with patched(net, {torch.nn.Conv2d: product} if _pixelwise(x) else {}), watch:
             out = net(x)
     finally:
         for hook in hooks:
             hook.remove()
+    if "features" in needs and seen.features is None:
+        seen.features = out.detach()
     if "codes" in needs:
-        seen.codes = [_code(made) for made in _relus(out)]
+        seen.codes = [_units(made.detach()) for made in _relus(out)]
     return out, calls
+
+
+def _pixelwise(x: Any) -> bool:
+    """Whether these are maps on a CPU with the channels of a pixel side by side (`by_pixel`)."""
+    import torch
+
+    maps = isinstance(x, torch.Tensor) and x.dim() == 4 and x.device.type == "cpu"
+    return maps and x.is_contiguous(memory_format=torch.channels_last)
 
 
 def _watch(seen: Seen) -> Any:
@@ -277,13 +305,9 @@ def _relus(out: Tensor) -> list[Tensor]:
     return found
 
 
-def _code(made: Tensor) -> Tensor:
-    """(n, units): 1 where a unit fires, else 0, as floats: sums of these below 2^24 are exact.
-
-    Units come in the order of memory, whatever it is: all images have the same.
-    """
-    code = made.detach().sign()
-    return (code if code.is_contiguous() else code.movedim(1, -1)).flatten(1)
+def _units(made: Tensor) -> Tensor:
+    """(n, units), no copy of maps by pixel: all images have the same order, whatever it is."""
+    return (made if made.is_contiguous() else made.movedim(1, -1)).flatten(1)
 
 
 def features(net: nn.Module, x: Any) -> Tensor:

@@ -31,7 +31,7 @@ class Naswot(Looking):
 
 
 def agreement(codes: list[Tensor]) -> Tensor:
-    """K (n, n), double: the number of ReLU units in which the codes of two images agree.
+    """K (n, n), double: in how many ReLU units two images agree; in `codes` a unit that fires is positive.
 
     With codes c (n, D) and their row sums s, ones and zeros that agree are 2cc' + D - s - s'; the diagonal of
     cc' is s, so one product says all.
@@ -41,7 +41,8 @@ def agreement(codes: list[Tensor]) -> Tensor:
     n = len(codes[0])
     both = torch.zeros(n, n, dtype=torch.float64, device=codes[0].device)
     for c in codes:
-        both += c @ c.T
+        fires = c.sign()  # floats: their sums below 2^24 are exact
+        both += fires @ fires.T
     s, units = both.diagonal(), sum(c.shape[1] for c in codes)
     return 2 * both + units - s[:, None] - s[None]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nascore.kinds import Proxy
+from nascore.walk import walk
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,5 +26,9 @@ class Params(Proxy):
         """(n,) trainable numbers."""
         import torch
 
-        counts = [sum(p.numel() for p in net.parameters() if p.requires_grad) for net in nets]
-        return torch.tensor(counts, dtype=torch.float64)
+        return torch.tensor([_count(net) for net in nets], dtype=torch.float64)
+
+
+def _count(net: nn.Module) -> int:
+    own = {p for _, m in walk(net) for p in m._parameters.values() if p is not None and p.requires_grad}
+    return sum(p.numel() for p in own)

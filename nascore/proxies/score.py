@@ -63,8 +63,9 @@ class Scores:
 
         if self._images is None:
             self._images = one_batch(self.problem, self.batch)
+            self._build = self.problem.space.builder(self.problem.task.shape)
         try:
-            net = fresh(self.problem, arch).to(self.problem.device)
+            net = fresh(self.problem, arch, self._build).to(self.problem.device)
             found = scores({n: self.proxies[n] for n in self._seen}, [net], self._images, self.problem)
         except (RuntimeError, ValueError, AppError):
             return (math.nan,) * len(self._seen)

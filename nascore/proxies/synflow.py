@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nascore.proxies.borrow import patched, walk
+from nascore.proxies.borrow import by_pixel, patched
 from nascore.proxies.look import Guest
+from nascore.walk import walk
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -97,7 +98,8 @@ def flow(net: nn.Module, x: Tensor) -> Tensor:
     kinds: Any = torch.nn.Conv2d | torch.nn.Linear
     norms = torch.nn.modules.batchnorm._BatchNorm
     with patched(net, {kinds: positive, norms: lambda _: lambda inputs: inputs}):
-        out = net(torch.ones_like(x, dtype=torch.float64).requires_grad_())
+        ones = by_pixel(torch.ones_like(x, dtype=torch.float64))
+        out = net(ones.requires_grad_())
         grads = torch.autograd.grad(out.sum(), [o for o, _ in kept], allow_unused=True)
     terms = [
         ((o.detach() if b is None else o.detach() - b) * g).sum()

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -239,6 +239,12 @@ class Cell(Space):
         if why := self.invalid(arch):
             raise BadInput(f"architecture: {why}")
         return (CellNet if self.simple else DrawnNet)(self, arch, shape)
+
+    def builder(self, shape: Shape) -> Callable[[Arch], nn.Module]:
+        """Networks of simple cells have the modules of those before."""
+        from nascore.spaces.cell_net import CellNets
+
+        return CellNets(self, shape).of if self.simple else super().builder(shape)
 
     def batched(self, archs: Sequence[Arch], shape: Shape) -> Any:
         """Many of these networks as one program, where cells are simple."""

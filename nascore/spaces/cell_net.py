@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from nascore.cost import OPS
 from nascore.errors import NotSupported
 from nascore.gates import Gates
-from nascore.ops import Head, Reduction, Stem, init_weights, operation
+from nascore.ops import Head, Reduction, Stem, draw_again, init_weights, operation
 from nascore.space import Arch, Choice, Sharing
 from nascore.supernet import Inputs, Mixed, Supernet, separate
 from nascore.task import Shape
@@ -30,11 +30,16 @@ class CellModule(nn.Module):
     def __init__(self, cell: Cell, edges: dict[str, Mixed]) -> None:
         super().__init__()
         order = sorted(zip(cell.edges, cell.names, strict=True), key=lambda e: e[0][1])
-        self.order = [(s, t, n) for (s, t), n in order if n in edges]
-        self.edges = nn.ModuleDict(edges)
+        self.every = [(s, t, n) for (s, t), n in order]
+        self.take(edges)
         self.last = cell.nodes - 1
         empty = [{i for i, op in enumerate(o) if OPS[op].kind == "zero"} for o in cell.wiring[2]]
         self.zeros = dict(zip(cell.names, empty, strict=True))
+
+    def take(self, edges: dict[str, Mixed]) -> None:
+        """Has these edges from now on, and no others."""
+        self.order = [e for e in self.every if e[2] in edges]
+        self.edges = nn.ModuleDict(edges)
 
     def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
         """(n, c, h, w) -> the same shape; zeros where no edge reaches the output.
@@ -117,8 +122,7 @@ class CellNet(nn.Module):
 
     def __init__(self, cell: Cell, arch: Arch, shape: Shape) -> None:
         super().__init__()
-        edges = zip(cell.names, arch, cell.options(arch), cell.live(arch), strict=True)
-        live = [(name, i, op) for name, i, op, on in edges if on]
+        live = _live(cell, arch)
         self.net = Skeleton(
             cell,
             shape,
@@ -129,3 +133,45 @@ class CellNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, height, width) -> (n, classes)."""
         return self.net(x, None)
+
+
+class CellNets:
+    """`CellNet`s one after the other, each from the modules of those before and good until the next.
+
+    A module takes three times as long to make as its weights take to be drawn.
+    """
+
+    def __init__(self, cell: Cell, shape: Shape) -> None:
+        self.cell, self.shape = cell, shape
+        self.net: CellNet | None = None
+        self.made: dict[tuple[int, str, int], Mixed] = {}  # block, edge, option -> module
+
+    def of(self, arch: Arch) -> nn.Module:
+        """The network of an arch: the bits of a new one, and as many numbers drawn from torch's generator."""
+        if self.net is None:
+            self.net = CellNet(self.cell, arch, self.shape)
+            return self.net
+        stream = torch.get_rng_state()  # making modules draws numbers, but only a few are made
+        live = _live(self.cell, arch)
+        for place, (block, channels) in enumerate(self._cells()):
+            block.take({n: self._edge(place, n, i, op, channels) for n, i, op in live})
+        torch.set_rng_state(stream)
+        return draw_again(self.net)
+
+    def _cells(self) -> list[tuple[CellModule, int]]:
+        """The cells and their channels."""
+        assert self.net is not None  # noqa: S101 -- the first arch was built
+        cells = [b for b in self.net.net.blocks if isinstance(b, CellModule)]
+        sizes = [size[0] for size in self.cell.sizes(self.shape)]
+        return list(zip(cells, [c for c in sizes for _ in range(self.cell.cells)], strict=True))
+
+    def _edge(self, place: int, name: str, option: int, op: str, channels: int) -> Mixed:
+        if (place, name, option) not in self.made:
+            self.made[place, name, option] = Mixed(name, {option: operation(op, channels)})
+        return self.made[place, name, option]
+
+
+def _live(cell: Cell, arch: Arch) -> list[tuple[str, int, str]]:
+    """(edge, option, operation) of the edges that take part."""
+    edges = zip(cell.names, arch, cell.options(arch), cell.live(arch), strict=True)
+    return [(name, i, op) for name, i, op, on in edges if on]

@@ -6,7 +6,7 @@ reductions between them. The defaults are the official skeleton; params and FLOP
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,10 @@ class Nasbench201(Space):
     def build(self, arch: Arch, shape: Shape) -> nn.Module:
         """The official network of this cell."""
         return self.cell.build(arch, shape)
+
+    def builder(self, shape: Shape) -> Callable[[Arch], nn.Module]:
+        """The same, one after the other."""
+        return self.cell.builder(shape)
 
     def batched(self, archs: Sequence[Arch], shape: Shape) -> Any:
         """Many of these networks as one program."""

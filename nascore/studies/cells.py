@@ -57,5 +57,6 @@ def scored(table: Table, rows: Rows, proxies: Mapping[str, Any], seed: int) -> d
     problem = problem_of(table, seed)
     batch = one_batch(problem, BATCH)
     archs = [tuple(int(i) for i in table.archs[row]) for row in rows]
-    nets = [fresh(problem, arch) for arch in archs]
+    build = problem.space.builder(problem.task.shape)
+    nets = (fresh(problem, arch, build) for arch in archs)
     return {name: v.tolist() for name, v in scores(dict(proxies), nets, batch, problem).items()}

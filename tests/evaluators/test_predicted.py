@@ -37,7 +37,7 @@ def errors(problem: Problem, archs) -> np.ndarray:
 def test_it_says_what_the_law_says_of_architectures_that_the_table_lacks(problem: Problem) -> None:
     archs = tuples(problem.sample(200, "archs"))
     found, law = errors(problem, archs), np.array([1 - (20 + 2 * sum(a)) / 100 for a in archs])
-    assert stats.kendall(found, law) > 0.7
+    assert stats.kendall(found.round(6), law) > 0.7  # equal sums may differ in their last bits
     assert problem.evaluator.protocol(problem).source == "predicted from 200 architectures of table law"
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
-from nascore.proxies.borrow import borrowed, patched, walk
+from nascore.proxies.borrow import borrowed, by_pixel, patched, product
+from nascore.walk import walk
 
 
 def shared() -> Any:
@@ -21,6 +25,19 @@ def shared() -> Any:
 def test_the_walk_is_that_of_named_modules() -> None:
     net = shared()
     assert walk(net) == list(net.named_modules())
+
+
+def test_a_walk_keeps_no_network_alive() -> None:
+    """Without the collector's help: until it came, every network that was looked at would stay in memory."""
+    net = shared()
+    watched = weakref.ref(net[0])
+    gc.disable()
+    try:
+        walk(net)
+        del net
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def test_modes_and_statistics_come_back() -> None:
@@ -41,3 +58,35 @@ def test_the_first_kind_that_fits_gives_the_forward_and_takes_it_back() -> None:
         assert torch.equal(net(x), x.tanh())
     assert torch.equal(net(x), x.relu().tanh())
     assert "forward" not in vars(net[0])
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_1x1_convolution_is_a_product_of_pixels_and_weight(bias: bool) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 5, 1, bias=bias))
+    x = by_pixel(torch.randn(4, 3, 6, 7)).requires_grad_()
+    with patched(net, {nn.Conv2d: product}):
+        made = net(x)
+    usual = net(x)
+    assert made.stride() == usual.stride()
+    torch.testing.assert_close(made, usual)
+    pull = torch.randn_like(made)
+    asked = [x, *net.parameters()]
+    torch.testing.assert_close(
+        torch.autograd.grad(made, asked, pull), torch.autograd.grad(usual, asked, pull)
+    )
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 4, 3),
+        nn.Conv2d(4, 4, 1, stride=2),
+        nn.Conv2d(4, 4, 1, padding=1),
+        nn.Conv2d(4, 4, 1, groups=2),
+    ],
+)
+def test_any_other_convolution_is_left_as_it_is(layer: nn.Module) -> None:
+    assert product(layer) is None
+    net = nn.Sequential(layer)
+    with patched(net, {nn.Conv2d: product}):
+        assert "forward" not in vars(layer)

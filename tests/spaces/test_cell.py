@@ -10,10 +10,11 @@ import torch
 
 from nascore.errors import BadInput, NotSupported
 from nascore.gates import Gate, Softmax, one_hot
-from nascore.space import array, enumerate_archs, from_choices, sample, size, tuples
+from nascore.space import array, enumerate_archs, fixed, from_choices, sample, size, tuples
 from nascore.spaces.cell import Cell
 from nascore.spaces.cell_drawn_net import DrawnCell
 from nascore.spaces.cell_wiring import scheme
+from nascore.spaces.nasbench201 import Nasbench201
 from nascore.supernet import inherit
 from nascore.task import CIFAR, Shape
 
@@ -86,6 +87,24 @@ def test_multiply_adds_equal_what_the_layers_do() -> None:
             module.register_forward_hook(lambda m, *_: seen.append(m.weight.numel() + m.bias.numel()))
     net(IMAGES)
     assert sum(seen) == DIAMOND.graph((1, 1, 0, 0), SHAPE).flops
+
+
+@pytest.mark.parametrize("space", [Nasbench201(2, 8, 2, 1), DIAMOND, fixed(DIAMOND, (1, 1, 0, 0))])
+def test_networks_from_the_modules_of_those_before_have_the_bits_of_new_ones(space: Any) -> None:
+    """Weights, statistics, modes, names and what is left of the stream of random numbers."""
+    build = space.builder(SHAPE)
+    for seed, arch in enumerate(tuples(sample(space, 12, np.random.default_rng(0))) * 2):
+        torch.manual_seed(seed)
+        net, left = space.build(arch, SHAPE), torch.rand(3)
+        torch.manual_seed(seed)
+        again, rest = build(arch), torch.rand(3)
+        assert [n for n, _ in again.named_modules()] == [n for n, _ in net.named_modules()]
+        assert all(m.training for m in again.modules())
+        assert list(again.state_dict()) == list(net.state_dict())
+        assert all(torch.equal(again.state_dict()[n], v) for n, v in net.state_dict().items())
+        assert torch.equal(rest, left)
+        assert torch.equal(again(IMAGES), net(IMAGES))
+        again.eval()
 
 
 def test_the_order_of_edges_does_not_change_the_network() -> None:
