@@ -70,7 +70,7 @@ class GbdtNas(Study):
     )
     left: ClassVar[str] = "Pruning by SHAP values, ImageNet and Monte Carlo tree search are not tried."
 
-    seeds: int = knob(12, 2, 1000, "searches of each kind; a third as many fits of predictors")
+    seeds: int = knob(20, 2, 1000, "searches of each kind; a third as many fits of predictors")
     most: int = knob(3000, 20, 15_625, "queries after which a search has failed; it counts as so many")
     pairs: int = knob(100, 10, 5000, "cells that predictors learn from")
     resamples: int = knob(2000, 10, 100_000, "of the bootstrap over searches")
