@@ -8,7 +8,7 @@ The former's cells are no fair sample of all: their accuracies spread less.
 Six ways: `published` starts networks as PyTorch does and shows them 32 pictures of CIFAR-10, as both
 libraries did; `start` takes this program's first weights (He et al.) instead; `few` shows 20 pictures, which
 makes GraSP cheaper, and `whole` does the same with cells drawn from all; `digits` shows scikit-learn's digits
-at 32x32, and `whole_digits` does so with cells drawn from all. What differs between them is due to that alone:
+at 32x32, `whole_digits` the same with cells drawn from all. What differs between them is due to that alone:
 Fisher's rank correlation follows the pictures. CIFAR-10 is not in this project: `--images` is a folder with a
 folder of pictures for each class, without which only the two with digits can be done. Half a CPU second a
 cell and way, one more with GraSP. Scores are kept in `--keep` and a later call goes on with them.
