@@ -60,6 +60,14 @@ def test_the_first_kind_that_fits_gives_the_forward_and_takes_it_back() -> None:
     assert "forward" not in vars(net[0])
 
 
+class Halved(nn.Conv2d):
+    """A convolution that does more."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Half of what the layer gives."""
+        return super().forward(input) / 2
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_1x1_convolution_is_a_product_of_pixels_and_weight(bias: bool) -> None:
     net = nn.Sequential(nn.Conv2d(3, 5, 1, bias=bias))
@@ -83,9 +91,10 @@ def test_a_1x1_convolution_is_a_product_of_pixels_and_weight(bias: bool) -> None
         nn.Conv2d(4, 4, 1, stride=2),
         nn.Conv2d(4, 4, 1, padding=1),
         nn.Conv2d(4, 4, 1, groups=2),
+        Halved(4, 4, 1),
     ],
 )
-def test_any_other_convolution_is_left_as_it_is(layer: nn.Module) -> None:
+def test_any_other_layer_is_left_as_it_is(layer: nn.Module) -> None:
     assert product(layer) is None
     net = nn.Sequential(layer)
     with patched(net, {nn.Conv2d: product}):
