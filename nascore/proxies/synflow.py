@@ -113,9 +113,11 @@ def _plain(net: nn.Module) -> bool:
     """Whether only convolutions, linear layers and batch norms have weights, and nothing else has modes."""
     import torch
 
-    known = (torch.nn.Conv2d, torch.nn.Linear, torch.nn.modules.batchnorm._BatchNorm)
-    dropout = torch.nn.modules.dropout._DropoutNd
+    layers = (torch.nn.Conv2d, torch.nn.Linear)  # exactly: others may do more, such as rounding
+    norms, dropout = torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd
     return all(
-        isinstance(m, known) or not (m._parameters or m._buffers or isinstance(m, dropout))
+        type(m) in layers
+        or isinstance(m, norms)
+        or not (m._parameters or m._buffers or isinstance(m, (*layers, dropout)))
         for _, m in walk(net)
     )

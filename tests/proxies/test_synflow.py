@@ -32,6 +32,22 @@ def test_batch_norm_does_not_count() -> None:
     assert synflow(bare, x) == synflow(normed, x)
 
 
+class Halved(nn.Linear):
+    """A layer that does more than its weight says."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Half of what the layer gives."""
+        return super().forward(input) / 2
+
+
+def test_a_layer_that_does_more_is_taken_as_it_computes() -> None:
+    net = nn.Sequential(Halved(2, 3, bias=False), nn.Linear(3, 1, bias=False))
+    x = torch.zeros(1, 2)
+    score = Synflow().score([net], Batch(x, torch.zeros(1), torch.zeros(1)), None)  # type: ignore[arg-type]
+    w, v = net[0].weight.detach().abs(), net[1].weight.detach().abs()
+    assert score.item() == pytest.approx(math.log1p(2 * float((v @ w).sum()) / 2), rel=1e-6)
+
+
 def test_the_official_size_stays_finite_and_weights_keep_their_signs() -> None:
     net = Nasbench201().build((3, 3, 3, 3, 3, 3), CIFAR)
     before = {n: t.clone() for n, t in net.state_dict().items()}
