@@ -80,7 +80,7 @@ class Nasnet(Study):
         "The controller, CIFAR-10 and ImageNet accuracies and detection on COCO are not tried."
     )
 
-    seeds: int = knob(4, 2, 1000, "pairs of trainings, each of another random architecture")
+    seeds: int = knob(12, 2, 1000, "pairs of trainings, each of another random architecture")
     epochs: int = knob(25, 1, 10_000, "epochs of each training")
     images: int = knob(300, 64, 1000, "training images")
     blocks: int = knob(3, 1, 7, "blocks of a cell that is trained")

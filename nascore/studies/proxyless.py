@@ -100,7 +100,7 @@ class Proxyless(Study):
         "ImageNet, MobileNets, GPUs and phones, and recomputing the path that is off, are not tried."
     )
 
-    seeds: int = knob(5, 2, 1000, "supernets of each setting")
+    seeds: int = knob(12, 2, 1000, "supernets of each setting")
     epochs: int = knob(10, 1, 1000, "of each search")
     warmup: int = knob(15, 0, 1000, "epochs of weights alone before it")
     images: int = knob(1000, 32, 1000, "training images")

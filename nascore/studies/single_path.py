@@ -91,7 +91,7 @@ class SinglePath(Study):
     )
     left: ClassVar[str] = "ImageNet, a phone's runtimes, and the time of whole searches are not tried."
 
-    seeds: int = knob(5, 2, 1000, "supernets with each weight")
+    seeds: int = knob(12, 2, 1000, "supernets with each weight")
     epochs: int = knob(8, 2, 1000, "of each search")
     images: int = knob(1000, 32, 1000, "training images")
     length: int = knob(8, 1, 1000, "epochs of each training from scratch")

@@ -98,7 +98,7 @@ class TangleNas(Study):
         "AutoFormer, nanoGPT, MobileNetV3, DARTS's space, kernels, and fine-tuning are not tried."
     )
 
-    seeds: int = knob(4, 2, 1000, "pairs of supernets")
+    seeds: int = knob(12, 2, 1000, "pairs of supernets")
     epochs: int = knob(6, 1, 1000, "of each supernet")
     images: int = knob(1000, 32, 1000, "that supernets train on")
     draws: int = knob(20, 2, 1000, "random networks that SPOS chooses from")

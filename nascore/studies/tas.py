@@ -78,7 +78,7 @@ class Tas(Study):
     )
     left: ClassVar[str] = "ResNet-56 and deeper, CIFAR and ImageNet are not tried."
 
-    seeds: int = knob(5, 2, 1000, "searches for each target")
+    seeds: int = knob(10, 2, 1000, "searches for each target")
     epochs: int = knob(6, 1, 1000, "of each search")
     images: int = knob(1000, 32, 1000, "training images")
     length: int = knob(8, 1, 1000, "epochs of each training from scratch")
