@@ -78,7 +78,7 @@ class Diswot(Study):
     )
 
     students: int = knob(40, 10, 5044, "random cells")
-    seeds: int = knob(4, 2, 1000, "first weights; each is trained alone and by distillation")
+    seeds: int = knob(12, 2, 1000, "first weights; each is trained alone and by distillation")
     epochs: int = knob(10, 1, 600, "of every training")
     resamples: int = knob(500, 10, 100_000, "of the bootstrap over students")
 

@@ -98,7 +98,7 @@ class NeuralRanking(Study):
         "one ranker for several tasks of architectures."
     )
 
-    seeds: int = knob(4, 2, 1000, "first weights of each form; splits of the cells")
+    seeds: int = knob(12, 2, 1000, "first weights of each form; splits of the cells")
     queries: int = knob(600, 20, 2000, "training queries")
     epochs: int = knob(6, 1, 600, "of every form")
     pairs: int = knob(100, 10, 3000, "cells that losses learn from")

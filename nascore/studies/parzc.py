@@ -74,7 +74,7 @@ class Parzc(Study):
         "whether deeper layers weigh more."
     )
 
-    seeds: int = knob(6, 2, 1000, "splits into cells to learn from and cells to rank")
+    seeds: int = knob(12, 2, 1000, "splits into cells to learn from and cells to rank")
     cells: int = knob(320, 60, 5044, "random cells")
     sizes: tuple[int, ...] = knob((40, 80, 160), 4, 5000, "label counts, ascending")
     steps: int = knob(200, 1, 100_000, "updates of each network")

@@ -94,7 +94,7 @@ class Robot(Study):
         "Not tried: the DARTS space, ImageNet, TransNAS-Bench-101, REINFORCE, BOHB and HNAS."
     )
 
-    seeds: int = knob(8, 2, 1000, "searches of each kind")
+    seeds: int = knob(20, 2, 1000, "searches of each kind")
     budget: int = knob(20, 4, 1000, "trainings that a search may ask for")
     draws: int = knob(1000, 10, 100_000, "random weights that the acquisition looks at; 10,000 released")
     resamples: int = knob(1000, 10, 100_000, "of the bootstrap over searches")
