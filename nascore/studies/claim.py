@@ -1,8 +1,8 @@
 """A paper's claim, what was measured of it here, and the verdict, which the interval decides and nobody else.
 
 Each claim says which values make it hold. Where chance is involved, it is reproduced only if the whole
-interval lies among those values, not reproduced if none of it does, and unclear otherwise. An exact claim
-holds or it does not.
+interval lies between those values, not reproduced if none of it does, and unclear otherwise. An exact claim
+holds or it does not; it may be one of the ends.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def verdict(claim: Claim, measured: Measured) -> str:
         return UNCLEAR
     if low < measured.low and measured.high < high:
         return REPRODUCED
-    return NOT if measured.high < low or measured.low > high else UNCLEAR
+    return NOT if measured.high <= low or measured.low >= high else UNCLEAR
 
 
 def judged(claim: Claim, measured: Measured) -> Document:

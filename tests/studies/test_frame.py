@@ -46,6 +46,8 @@ class Tiny(Study):
     [
         (0.1, 0.9, "reproduced"),
         (-0.9, -0.1, "not reproduced"),
+        (-0.9, 0.0, "not reproduced"),
+        (0.0, 0.0, "not reproduced"),
         (-0.1, 0.9, "unclear"),
         (0.0, 0.9, "unclear"),
         (math.nan, math.nan, "unclear"),
