@@ -118,7 +118,7 @@ def plane(code: Values, toward: Values) -> Map:
     toward `toward` (rows,), a metric, and the second toward its square: that costs no distance and makes the
     map readable.
     """
-    centered = code - code.mean(0)
+    centered = code - code.mean(0, dtype=np.float64)
     value, vector = np.linalg.eigh(centered.T @ centered / max(len(code), 1))
     value, vector = value[::-1], vector[:, ::-1]
     total = float(value.sum()) or 1.0
@@ -139,24 +139,25 @@ def _turned(scores: Values, value: Values, toward: Values, near: float) -> Value
     kept, free = scores[:, :fixed], scores[:, fixed:].astype(np.float64)
     y = np.nan_to_num(toward, nan=float(np.nanmean(toward)) if np.isfinite(toward).any() else 0.0)
     y = (y - y.mean()) / (y.std() or 1.0)
-    first = _direction(free, y)
+    first = _direction(free, y, np.zeros(free.shape[1]))
     if fixed:
         return np.column_stack([kept, free @ first])
-    rest = free - np.outer(free @ first, first)
-    second = _direction(rest, y**2 - (y**2).mean())
-    second = second - first * (first @ second)
-    second /= np.linalg.norm(second) or 1.0
+    second = _direction(free, y**2 - (y**2).mean(), first)
     return np.column_stack([free @ first, free @ second])
 
 
-def _direction(scores: Values, y: Values) -> Values:
-    """Unit vector along which scores follow y most; the first axis where they do not follow at all."""
-    found = scores.T @ y
-    size = float(np.linalg.norm(found))
-    if size < 1e-9 * len(y):
-        found = np.eye(scores.shape[1])[-1]
-        size = 1.0
-    return found / size
+def _direction(scores: Values, y: Values, other: Values) -> Values:
+    """Unit vector across `other` along which scores follow y most; an axis where they do not follow."""
+    found = _across(scores.T @ y, other)
+    if np.linalg.norm(found) < 1e-9 * len(y):
+        axes = np.eye(len(other))
+        found = _across(axes[int(np.abs(other).argmin())], other)
+    return found / np.linalg.norm(found)
+
+
+def _across(vector: Values, other: Values) -> Values:
+    """The part of a vector at a right angle to a unit vector, or to zero."""
+    return vector - other * (other @ vector)
 
 
 def seed_noise(table: Table, metric: str, data: str, epochs: int) -> Any:

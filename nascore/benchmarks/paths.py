@@ -100,8 +100,9 @@ def standard(code: NDArray[Any]) -> Values:
     Half of all cells have a given path of one edge and few a given path of three. As they are, the plane
     would show the direct edge alone: 15,625 cells on five places.
     """
-    sd = code.std(0)
-    return (code - code.mean(0)) / np.where(sd > 0, sd, 1.0)
+    exact = code.astype(np.float64)  # in float32 directions that keep equally much would seem to differ
+    sd = exact.std(0)
+    return (exact - exact.mean(0)) / np.where(sd > 0, sd, 1.0)
 
 
 def faithful(code: NDArray[Any], places: Values, *, pairs: int = PAIRS) -> float:

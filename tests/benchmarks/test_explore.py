@@ -63,6 +63,15 @@ def test_a_map_of_three_points_keeps_their_distances() -> None:
     assert placed.share == pytest.approx(1, abs=1e-5)
 
 
+def test_a_metric_that_is_the_same_for_all_leaves_a_plane() -> None:
+    """Whatever directions are shown, there are two, and each keeps as much as any other."""
+    code = explore.one_hot(np.asarray(enumerate_archs(SPACE)), [5] * 6)
+    placed = explore.plane(code, np.full(len(code), 3.0))
+    assert placed.tied == 24
+    assert np.allclose(placed.places.std(0), placed.places.std(0)[0])
+    assert abs(np.corrcoef(placed.places.T)[0, 1]) < 1e-6
+
+
 def test_the_map_of_a_whole_space_is_turned_toward_the_metric() -> None:
     archs = enumerate_archs(SPACE)
     metric = (archs == 3).sum(1).astype(float)
