@@ -9,12 +9,16 @@ weights and alphas not counted. This is what grows with the batch; buffers withi
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import ctypes
 import gc
 import mmap
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 RESERVE = 64 * MIB
+ARENA_MAX = -8  # of glibc's mallopt: how many heaps threads have
 FULL = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory", "bad_alloc")
 PERHAPS = ("could not create a primitive", "could not create a memory", "could not execute a primitive")
 
@@ -193,20 +198,41 @@ def largest(batch: Batch, attempt: Callable[[Batch], object]) -> int:
     """The largest of a half, a quarter, ... of a batch that can be worked on, as tried; 0 where none can."""
     size, room = len(batch.index) // 2, RESERVE // 2
     while size:
-        broom = Broom()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        try:
-            with contextlib.closing(reserved(room)):
-                attempt(part(batch, size))
-        except (RuntimeError, MemoryError) as error:
-            if not (is_full(error) or may_be_full(error)):
-                raise
-            broom.sweep(error)
-        else:
+        with contextlib.closing(reserved(room)):
+            error = apart(partial(attempt, part(batch, size)))
+        if error is None:
             return size
+        if not (is_full(error) or may_be_full(error)):
+            raise error
         size, room = size // 2, max(room // 2, mmap.PAGESIZE)  # leaves the rest to the next one's code
     return 0
+
+
+def apart(work: Callable[[], object]) -> BaseException | None:
+    """What a piece of work raises in a thread of its own.
+
+    oneDNN's code generator that once gets no memory fails for good, but in that thread only.
+    """
+    found: list[BaseException] = []
+
+    def tried() -> None:
+        broom = Broom()
+        try:
+            work()
+        except Exception as error:
+            found.append(broom.sweep(error))
+
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).mallopt(ARENA_MAX, 1)  # or what this thread gave back would not serve the other
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(tried,))
+    try:
+        thread.start()
+    except RuntimeError:  # no memory for a thread
+        return MemoryError()
+    thread.join()
+    return found[0] if found else None
 
 
 def part(batch: Batch, size: int) -> Batch:
