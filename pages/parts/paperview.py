@@ -132,7 +132,9 @@ def _result(p: Paper, shown: Document, which: str) -> None:
         )
     took, when = words.duration(shown.get("seconds")), shown.get("when")
     made = f"your run of {when} UTC" if which == YOURS and when else "shipped with the program"
-    st.markdown(f":small[:gray[{show.plain(f'{shown.get(SEEDS)} seeds, {took} of one processor, {made}')}]]")
+    st.markdown(
+        f":small[:gray[{show.plain(f'{shown.get(SEEDS)} seeds, at most {took} of one processor, {made}')}]]"
+    )
 
 
 def _beside(rows: list[Document]) -> None:
