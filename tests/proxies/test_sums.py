@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from nascore.chunk import fresh, one_batch
 from nascore.evaluators.zero_cost import ZeroCost
 from nascore.problem import Problem
+from nascore.proxies import PROXIES
 from nascore.proxies.fisher import Fisher
 from nascore.proxies.grasp import Grasp
 from nascore.proxies.l2_norm import L2Norm
+from nascore.proxies.look import scores
 from nascore.proxies.plain import Plain
 from nascore.proxies.snip import Snip
 from nascore.recipes.sgd_cosine import SgdCosine
+from nascore.space import sample, tuples
 from nascore.spaces.nasbench201 import Nasbench201
 from nascore.task import Batch
 from nascore.tasks.images import Digits
@@ -110,3 +115,16 @@ def test_fisher_by_weights_counts_a_channel_once_for_each_of_its_weights() -> No
     kinds = nn.Conv2d | nn.Linear
     weights = {n: m.weight[0].numel() for n, m in net.named_modules() if isinstance(m, kinds)}
     assert each == pytest.approx({n: v * weights[n] for n, v in once.items()})
+
+
+def test_networks_that_take_each_other_s_modules_have_the_scores_of_new_ones() -> None:
+    """Scores take networks one by one, each before the next is made of its modules."""
+    archs = tuples(sample(PROBLEM.space, 6, np.random.default_rng(0)))
+    whole = one_batch(PROBLEM, 16)
+    proxies = {n: PROXIES[n]() for n in ("params", "snip", "fisher", "synflow", "jacob_cov", "naswot", "zen")}
+    build = PROBLEM.space.builder(PROBLEM.task.shape)
+    found = scores(proxies, (fresh(PROBLEM, a, build) for a in archs), whole, PROBLEM)
+    for name, proxy in proxies.items():
+        assert (
+            found[name].tolist() == proxy.score([fresh(PROBLEM, a) for a in archs], whole, PROBLEM).tolist()
+        )
